@@ -1,0 +1,81 @@
+# What people and CI type. The two stamp files in the environment say what is already installed.
+
+VENV := .venv
+BIN := $(VENV)/bin
+# The first Python on PATH that is new enough; `make PYTHON=/path/to/python3 setup` chooses another.
+PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python3.14 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+UV := $(shell command -v uv)
+# The lock file as constraints: the versions it names, and only of what is asked for.
+# Modules are compiled when first imported, which saves pip about half a minute.
+INSTALL = $(if $(UV),$(UV) pip install --python $(BIN)/python,$(BIN)/python -m pip install \
+	--no-compile --disable-pip-version-check) --constraint requirements.lock
+SYSTEM_LIBRARIES := libgl1 libglib2.0-0 libxcb1
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup run test check format lock clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.runtime ## install what running needs into .venv (with uv if there is one)
+
+run: $(VENV)/.runtime ## photographs to readings: draw, train, test, deploy, report
+	$(BIN)/python pipeline_utils.py upload-and-run
+
+test: $(VENV)/.dev ## run all tests
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.dev ## lint, format, types, imports between the rooms; changes nothing
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: $(VENV)/.dev ## rewrite the code in the house's format
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+lock: ## renew requirements.lock: the newest versions that pyproject.toml admits
+	rm -rf build/lock
+	$(PYTHON) -m venv build/lock
+	build/lock/bin/python -m pip install --no-compile --disable-pip-version-check '.[dev]'
+	build/lock/bin/python -m pip freeze --all --exclude pip --exclude plateflow > requirements.lock
+
+clean: ## remove the environment and every cache; .plateflow (runs and models) stays
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.runtime: pyproject.toml requirements.lock | $(BIN)/python
+	$(INSTALL) --editable .
+	$(import_cv2)
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml requirements.lock | $(BIN)/python
+	$(INSTALL) --editable '.[dev]'
+	$(import_cv2)
+	@touch $(VENV)/.runtime $@
+
+$(BIN)/python:
+	@[ -n '$(PYTHON)' ] || { echo 'Plateflow needs Python 3.11 or newer on PATH' \
+		'(Debian, Ubuntu: apt-get install python3 python3-venv)'; exit 1; }
+	@rm -rf $(VENV)
+	@$(if $(UV),$(UV) venv --quiet --seed --python $(PYTHON) $(VENV),$(PYTHON) -m venv $(VENV)) || { \
+		rm -rf $(VENV); \
+		echo "$(PYTHON) cannot make an environment (Debian, Ubuntu:" \
+			"apt-get install python3-venv)"; exit 1; }
+
+# OpenCV's wheel expects these of the system; a bare Debian or Ubuntu does not have them.
+define import_cv2
+@$(BIN)/python -c 'import cv2' 2>/dev/null || { \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq; \
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+			$(SYSTEM_LIBRARIES); \
+	else \
+		echo 'OpenCV lacks system libraries. On Debian or Ubuntu:' \
+			'sudo apt-get install $(SYSTEM_LIBRARIES)'; \
+	fi; \
+	$(BIN)/python -c 'import cv2'; }
+endef
