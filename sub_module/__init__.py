@@ -1,0 +1,1 @@
+"""The library: plates, data, models, metrics, training and export; no cluster, no command line."""

@@ -1,0 +1,52 @@
+"""What a detector says of one plate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class PlateReading:
+    """One plate and its text.
+
+    Attributes:
+        layout: Name of the layout in the plate standard.
+        box: (x1, y1, x2, y2), float pixels of the original image.
+        corners: Four points clockwise from the plate's own top left, float pixels of the
+            original image.
+        region: Text of the region slots; empty where the standard has none.
+        symbol: Text of the symbol slots; empty where the standard has none.
+        serial: Text of the serial slots; empty where the standard has none.
+        text: The whole text in reading order.
+        score: Confidence from 0 to 1; 1 for ground truth.
+    """
+
+    layout: str
+    box: tuple[float, float, float, float]
+    corners: tuple[Point, Point, Point, Point]
+    region: str
+    symbol: str
+    serial: str
+    text: str
+    score: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> PlateReading:
+        """The reading that `to_dict` gave, also after a way through JSON.
+
+        Raises:
+            KeyError: A field is missing.
+            TypeError, ValueError: A field is none of its kind.
+        """
+        x1, y1, x2, y2 = (float(value) for value in data["box"])
+        a, b, c, d = ((float(x), float(y)) for x, y in data["corners"])
+        texts = {name: str(data[name]) for name in ("layout", "region", "symbol", "serial", "text")}
+        return cls(box=(x1, y1, x2, y2), corners=(a, b, c, d), score=float(data["score"]), **texts)

@@ -1,0 +1,268 @@
+"""The plate standard: layouts, slots, alphabets, colours and class list, from a config.
+
+Plate coordinates run from (0, 0) at a plate's top left corner to (1, 1) at its bottom right.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+from sub_module.errors import ConfigError
+
+FIELDS = ("region", "symbol", "serial")
+PlateBox = tuple[float, float, float, float]
+Colour = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One place for a character.
+
+    Attributes:
+        field: The part of the reading that the character belongs to, one of `FIELDS`.
+        alphabet: The characters that may stand here, as a reading writes them.
+        optional: Whether a plate may leave the slot out (texts of variable length).
+    """
+
+    field: str
+    alphabet: str
+    optional: bool = False
+
+
+@dataclass(frozen=True)
+class Group:
+    """A run of slots that carries one label of its own.
+
+    Attributes:
+        label: The class of the group's polygon.
+        box: (x1, y1, x2, y2) in plate coordinates: where the characters stand.
+        slots: From left to right.
+    """
+
+    label: str
+    box: PlateBox
+    slots: tuple[Slot, ...]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of text.
+
+    Attributes:
+        box: (x1, y1, x2, y2) in plate coordinates: the strip that a reader looks at; it holds
+            the boxes of the row's groups with some margin.
+        groups: From left to right.
+    """
+
+    box: PlateBox
+    groups: tuple[Group, ...]
+
+    @cached_property
+    def slots(self) -> tuple[Slot, ...]:
+        """The row's slots from left to right."""
+        return tuple(slot for group in self.groups for slot in group.slots)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a plate's text is set.
+
+    Attributes:
+        name: As readings name it, such as `two_line`.
+        label: The class of the board's polygon.
+        aspect: Width over height of the plate.
+        rows: From top to bottom.
+    """
+
+    name: str
+    label: str
+    aspect: float
+    rows: tuple[Row, ...]
+
+    @cached_property
+    def groups(self) -> tuple[Group, ...]:
+        """All groups in reading order."""
+        return tuple(group for row in self.rows for group in row.groups)
+
+    @cached_property
+    def slots(self) -> tuple[Slot, ...]:
+        """All slots in reading order."""
+        return tuple(slot for group in self.groups for slot in group.slots)
+
+    def fits(self, characters: list[str | None]) -> bool:
+        """Whether one entry a slot (None: left out) is a text of this layout."""
+        return len(characters) == len(self.slots) and all(
+            slot.optional if character is None else character in slot.alphabet
+            for slot, character in zip(self.slots, characters, strict=True)
+        )
+
+    def fields_of(self, characters: list[str | None]) -> dict[str, str]:
+        """The text of each of `FIELDS`, from one entry a slot (None: left out)."""
+        texts = dict.fromkeys(FIELDS, "")
+        for slot, character in zip(self.slots, characters, strict=True):
+            texts[slot.field] += character or ""
+        return texts
+
+
+@dataclass(frozen=True)
+class Colours:
+    """A pair of plate colours, RGB 0-255."""
+
+    background: Colour
+    text: Colour
+
+
+@dataclass(frozen=True)
+class PlateStandard:
+    """A country's plates; built once from a config by `from_config`, which validates it.
+
+    Attributes:
+        name: Short, such as `kr`.
+        layouts: In the order that models number them.
+        colours: What plates of this standard are painted in.
+        classes: The labels of a data set of this standard, in category order.
+    """
+
+    name: str
+    layouts: tuple[Layout, ...]
+    colours: tuple[Colours, ...]
+    classes: tuple[str, ...]
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> PlateStandard:
+        """Build a standard from a config's `plates` dict (`configs/plates/kr.py` shows each key).
+
+        Raises:
+            ConfigError: A key is missing or unknown, or the parts contradict each other.
+        """
+        try:
+            standard = cls(
+                name=config["name"],
+                layouts=tuple(_layout(layout) for layout in config["layouts"]),
+                colours=tuple(
+                    Colours(_colour(pair["background"]), _colour(pair["text"]))
+                    for pair in config["colours"]
+                ),
+                classes=tuple(config["classes"]),
+            )
+        except KeyError as error:
+            raise ConfigError(f"plate standard: key {error} is missing") from error
+        except (TypeError, ValueError, AttributeError) as error:
+            raise ConfigError(f"plate standard: {error}") from error
+        standard._validate()
+        return standard
+
+    def to_config(self) -> dict[str, Any]:
+        """Plain data for JSON, of which `from_config` makes an equal standard."""
+        return json.loads(json.dumps(asdict(self)))  # type: ignore[no-any-return]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A hash that two standards share exactly when they are equal."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:12]
+
+    @cached_property
+    def alphabet(self) -> str:
+        """Every character of any slot, once, in the order of the class list."""
+        used = {c for layout in self.layouts for slot in layout.slots for c in slot.alphabet}
+        return "".join(sorted(used, key=lambda c: self.classes.index(self.label_of(c))))
+
+    @cached_property
+    def board_labels(self) -> tuple[str, ...]:
+        """The board label of each layout, in layout order."""
+        return tuple(layout.label for layout in self.layouts)
+
+    @cached_property
+    def group_labels(self) -> tuple[str, ...]:
+        """Every group label, once, in layout order."""
+        return tuple(dict.fromkeys(g.label for layout in self.layouts for g in layout.groups))
+
+    def layout(self, name: str) -> Layout:
+        """The layout of that name or board label.
+
+        Raises:
+            ConfigError: There is none.
+        """
+        for layout in self.layouts:
+            if name in (layout.name, layout.label):
+                return layout
+        raise ConfigError(f"plate standard {self.name}: no layout {name!r}")
+
+    def label_of(self, character: str) -> str:
+        """The class of a text's character; the two may differ in case (`A`, class `a`)."""
+        if character in self.classes:
+            return character
+        return next(c for c in self.classes if c.casefold() == character.casefold())
+
+    def character_of(self, label: str) -> str | None:
+        """The text's character for a class label; None when the label is a board's or a group's."""
+        return self._characters.get(label)
+
+    @cached_property
+    def _characters(self) -> dict[str, str]:
+        return {self.label_of(character): character for character in self.alphabet}
+
+    def _validate(self) -> None:
+        def require(condition: bool, reason: str) -> None:
+            if not condition:
+                raise ConfigError(f"plate standard {self.name}: {reason}")
+
+        require(bool(self.layouts), "it has no layout")
+        require(bool(self.colours), "it has no colours")
+        require(len(set(self.classes)) == len(self.classes), "a class is listed twice")
+        names = [name for layout in self.layouts for name in (layout.name, layout.label)]
+        require(len(set(names)) == len(names), "two layouts share a name or a label")
+        for layout in self.layouts:
+            require(layout.aspect > 0, f"layout {layout.name}: aspect must be above 0")
+            require(bool(layout.rows), f"layout {layout.name} has no row")
+            for label in (layout.label, *(group.label for group in layout.groups)):
+                require(label in self.classes, f"label {label!r} is not in the class list")
+            for row in layout.rows:
+                require(bool(row.slots), f"layout {layout.name} has a row without slots")
+                for box in (row.box, *(group.box for group in row.groups)):
+                    x1, y1, x2, y2 = box
+                    inside = 0 <= x1 < x2 <= 1 and 0 <= y1 < y2 <= 1
+                    require(inside, f"layout {layout.name}: box {box} does not lie in the plate")
+            for slot in layout.slots:
+                require(slot.field in FIELDS, f"field {slot.field!r} is none of {FIELDS}")
+                require(bool(slot.alphabet), f"layout {layout.name}: a slot has an empty alphabet")
+                for character in slot.alphabet:
+                    known = any(c.casefold() == character.casefold() for c in self.classes)
+                    require(known, f"character {character!r} has no class")
+
+
+def _layout(config: Mapping[str, Any]) -> Layout:
+    return Layout(
+        name=config["name"],
+        label=config["label"],
+        aspect=float(config["aspect"]),
+        rows=tuple(
+            Row(
+                box=_box(row["box"]),
+                groups=tuple(
+                    Group(group["label"], _box(group["box"]), _slots(group["slots"]))
+                    for group in row["groups"]
+                ),
+            )
+            for row in config["rows"]
+        ),
+    )
+
+
+def _slots(configs: list[Mapping[str, Any]]) -> tuple[Slot, ...]:
+    return tuple(Slot(c["field"], c["alphabet"], bool(c.get("optional", False))) for c in configs)
+
+
+def _box(values: list[float]) -> PlateBox:
+    x1, y1, x2, y2 = (float(value) for value in values)
+    return x1, y1, x2, y2
+
+
+def _colour(values: list[int]) -> Colour:
+    red, green, blue = (int(value) for value in values)
+    return red, green, blue

@@ -1,0 +1,81 @@
+"""Corners of boards, whatever polygon a hand drew, and the way to plate coordinates and back."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from sub_module.plates.geometry import (
+    UNIT_SQUARE,
+    area_of,
+    contains,
+    image_to_plate,
+    map_points,
+    plate_to_image,
+    quadrangle,
+)
+
+SQUARE = [[10, 10], [50, 10], [50, 30], [10, 30]]
+
+
+def _rounded(radius: float) -> np.ndarray:
+    """A 100 x 40 rectangle at the origin with round corners of six points each."""
+    points = []
+    for cx, cy, start in ((0, 0, 180), (100, 0, 270), (100, 40, 0), (0, 40, 90)):
+        inward = (radius if cx == 0 else -radius, radius if cy == 0 else -radius)
+        for angle in np.deg2rad(np.linspace(start, start + 90, 6)):
+            points.append(
+                [
+                    cx + inward[0] + radius * np.cos(angle),
+                    cy + inward[1] + radius * np.sin(angle),
+                ]
+            )
+    return np.array(points)
+
+
+@pytest.mark.parametrize(
+    ("polygon", "corners", "tolerance_px", "reason"),
+    [
+        (SQUARE, SQUARE, 0, "as it is"),
+        (SQUARE[::-1], SQUARE, 0, "drawn anticlockwise"),
+        ([*SQUARE[:1], [30, 10], *SQUARE[1:]], SQUARE, 0, "a point on an edge"),
+        ([*SQUARE, SQUARE[0]], SQUARE, 0, "closed by its first point"),
+        (_rounded(8).tolist(), [[0, 0], [100, 0], [100, 40], [0, 40]], 1e-4, "rounded corners"),
+        ([[10, 20], [30, 0], [60, 30], [40, 50]], None, 0, "turned: any start counts"),
+    ],
+)
+def test_quadrangle_gives_clockwise_corners(polygon, corners, tolerance_px, reason):
+    found = quadrangle(np.array(polygon, float))
+    expected = np.array(polygon if corners is None else corners, float)
+    starts = [np.abs(np.roll(found, k, axis=0) - expected).max() for k in range(4)]
+    assert min(starts) <= tolerance_px, reason
+
+
+@pytest.mark.parametrize(
+    ("polygon", "reason"),
+    [
+        ([[0, 0], [10, 0], [5, 8]], "a triangle"),
+        ([[0, 0], [10, 0], [20, 0], [30, 0]], "a line"),
+        ([[0, 0], [10, 0], [5, 2], [5, 8]], "three corners and a dent"),
+        ([[3, 3], [3, 3], [3, 3], [3, 3]], "a point"),
+    ],
+)
+def test_no_quadrangle(polygon, reason):
+    assert quadrangle(np.array(polygon, float)) is None, reason
+
+
+def test_homographies_go_there_and_back():
+    corners = np.array([[12, 20], [90, 5], [110, 70], [4, 60]], float)
+    np.testing.assert_allclose(map_points(image_to_plate(corners), corners), UNIT_SQUARE, atol=1e-5)
+    np.testing.assert_allclose(map_points(plate_to_image(corners), UNIT_SQUARE), corners, atol=1e-3)
+    # Perspective: the middle of the plate is not the middle of its corners.
+    middle = map_points(plate_to_image(corners), np.array([[0.5, 0.5]]))[0]
+    diagonals = np.cross([*(corners[2] - corners[0]), 0], [*(middle - corners[0]), 0])
+    assert abs(diagonals[2]) < 0.1
+
+
+def test_area_and_contains_of_an_l_shape():
+    shape = np.array([[0, 0], [4, 0], [4, 1], [1, 1], [1, 3], [0, 3]], float)
+    assert area_of(shape) == area_of(shape[::-1]) == 6
+    inside = {(2, 0.5): True, (0.5, 2): True, (2, 2): False, (-1, 0.5): False, (5, 0.5): False}
+    assert {p: contains(shape, np.array(p, float)) for p in inside} == inside
