@@ -1,0 +1,1 @@
+"""Recorded data sets, read for training and evaluation."""

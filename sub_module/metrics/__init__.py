@@ -1,0 +1,1 @@
+"""How good a model is: mAP, dv_mAP and the exact inference rate."""

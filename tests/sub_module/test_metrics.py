@@ -1,0 +1,379 @@
+"""Figures against cases worked by hand, and mAP against a second, naive implementation."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections import defaultdict
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from mmengine.registry import METRICS
+from PIL import Image, ImageDraw
+from pycocotools import mask as rle
+from pycocotools.coco import COCO
+
+from dataset_tools.record import coco_of
+from sub_module.datasets.coco import load_plate_images
+from sub_module.errors import DataError
+from sub_module.metrics.average_precision import average_precision, board_detections
+from sub_module.metrics.divided_iou import divided_boxes, divided_iou
+from sub_module.metrics.plate_metric import PlateMetric
+from sub_module.metrics.readings import Match, score_readings
+from sub_module.plates.reading import PlateReading
+from tests.factories import write_pair, write_set
+from tests.standards import tiny_standard
+
+SEGMENTS = {
+    "top": (0, 0, 9, 2),
+    "upper left": (0, 0, 2, 9),
+    "upper right": (7, 0, 9, 9),
+    "middle": (0, 7, 9, 9),
+    "lower left": (0, 7, 2, 16),
+    "lower right": (7, 7, 9, 16),
+    "bottom": (0, 14, 9, 16),
+}
+
+
+def _digit(*without):
+    """A digit of seven segments, strokes of 3 px in a 10 x 17 box with a margin."""
+    image = Image.new("L", (20, 25))
+    draw = ImageDraw.Draw(image)
+    for name, (x1, y1, x2, y2) in SEGMENTS.items():
+        if name not in without:
+            draw.rectangle((x1 + 5, y1 + 4, x2 + 5, y2 + 4), fill=1)
+    return np.array(image)
+
+
+def _block(x, y, width, height):
+    mask = np.zeros((12, 12), bool)
+    mask[y : y + height, x : x + width] = True
+    return mask
+
+
+def test_divided_boxes_by_hand():
+    # A solid 3 x 3 block: its boundary is the ring of 8 pixels. Sorted by y, then x, and cut at 2
+    # and 5: two pixels of the top row; its third with both of the middle row; the bottom row.
+    assert divided_boxes(_block(0, 0, 3, 3)).tolist() == [
+        [0, 0, 2, 1],
+        [0, 0, 3, 2],
+        [0, 2, 3, 3],
+        [0, 0, 1, 2],
+        [0, 0, 2, 3],
+        [2, 0, 3, 3],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("mask_a", "mask_b", "expected", "reason"),
+    [
+        (_block(2, 3, 3, 3), _block(2, 3, 3, 3), 1, "the same"),
+        # The six boxes above against themselves moved by one: 1/3 1/2 1/2 and 0 1/3 0.
+        (_block(0, 0, 3, 3), _block(1, 0, 3, 3), (1 / 3 + 1 / 2 + 1 / 2 + 1 / 3) / 6, "moved by 1"),
+        (_block(0, 0, 3, 3), _block(6, 6, 3, 3), 0, "apart"),
+        # One pixel has a last run only; three in a row have three runs of one each.
+        (_block(4, 4, 1, 1), _block(4, 4, 1, 1), 1, "one pixel"),
+        (_block(4, 4, 3, 1), _block(4, 4, 3, 1), 1, "three pixels"),
+        (_block(4, 4, 1, 1), _block(4, 4, 3, 1), 0, "one pixel is only the first of three"),
+        (_block(0, 0, 0, 0), _block(4, 4, 3, 3), 0, "an empty mask"),
+        (_block(0, 0, 0, 0), _block(0, 0, 0, 0), 0, "two empty masks"),
+    ],
+)
+def test_divided_iou_by_hand(mask_a, mask_b, expected, reason):
+    assert divided_iou(mask_a, mask_b) == pytest.approx(expected), reason
+    assert divided_iou(mask_b, mask_a) == pytest.approx(expected), reason
+
+
+def test_divided_iou_tells_a_6_from_an_8_in_the_same_box():
+    eight, six = _digit(), _digit("upper right")
+    for axis in (0, 1):
+        assert (eight.any(axis=axis) == six.any(axis=axis)).all()
+    # Four to six: where the boundary's thirds end moves with the stroke that is missing.
+    assert 0.5 < divided_iou(eight, six) < 0.9
+    assert divided_iou(eight, eight) == divided_iou(six, six) == 1
+
+
+def test_divided_iou_of_masks_of_two_images():
+    with pytest.raises(ValueError, match="one shape"):
+        divided_iou(np.ones((4, 4)), np.ones((4, 5)))
+
+
+def _coco(boxes, num_images=1, names=("a", "b")):
+    """Ground truth of (image id, category id, x, y, width, height)."""
+    coco = COCO()
+    coco.dataset = {
+        "images": [{"id": i + 1, "width": 400, "height": 400} for i in range(num_images)],
+        "categories": [{"id": i + 1, "name": name} for i, name in enumerate(names)],
+        "annotations": [
+            {
+                "id": i,
+                "image_id": image,
+                "category_id": category,
+                "bbox": list(box),
+                "area": box[2] * box[3],
+                "iscrowd": 0,
+                "segmentation": [_corners(*box)],
+            }
+            for i, (image, category, *box) in enumerate(boxes)
+        ],
+    }
+    coco.createIndex()
+    return coco
+
+
+def _corners(x, y, width, height):
+    return [x, y, x + width, y, x + width, y + height, x, y + height]
+
+
+def _found(*rows):
+    return [
+        {"image_id": image, "category_id": category, "score": score, "bbox": list(box)}
+        for image, category, score, *box in rows
+    ]
+
+
+SQUARE, OTHER = (0, 0, 100, 100), (200, 200, 100, 100)
+
+
+@pytest.mark.parametrize(
+    ("truth", "found", "names", "expected", "reason"),
+    [
+        ([(1, 1, *SQUARE)], _found((1, 1, 0.9, *SQUARE)), "ab", 1, "perfect"),
+        # IoU 0.78 is enough for the thresholds 0.50 to 0.75, six of ten.
+        ([(1, 1, *SQUARE)], _found((1, 1, 0.9, 0, 0, 100, 78)), "ab", 0.6, "six thresholds"),
+        # Recall ends at 1/2: 51 of the 101 recall points.
+        (
+            [(1, 1, *SQUARE), (1, 1, *OTHER)],
+            _found((1, 1, 0.9, *SQUARE)),
+            "ab",
+            51 / 101,
+            "one of two",
+        ),
+        (
+            [(1, 1, *SQUARE)],
+            _found((1, 1, 0.9, *OTHER), (1, 1, 0.8, *SQUARE)),
+            "ab",
+            0.5,
+            "a false one first",
+        ),
+        (
+            [(1, 1, *SQUARE)],
+            _found((1, 1, 0.9, *SQUARE), (1, 1, 0.8, *SQUARE)),
+            "ab",
+            1,
+            "a second one later costs nothing",
+        ),
+        (
+            [(1, 1, *SQUARE), (1, 2, *OTHER)],
+            _found((1, 1, 0.9, *SQUARE)),
+            "ab",
+            0.5,
+            "mean of 1, 0",
+        ),
+        (
+            [(1, 1, *SQUARE), (1, 2, *OTHER)],
+            _found((1, 1, 0.9, *SQUARE), (1, 2, 1.0, *SQUARE)),
+            "a",
+            1,
+            "b is not declared",
+        ),
+        ([(1, 1, *SQUARE)], [], "ab", 0, "nothing found"),
+    ],
+)
+def test_average_precision_by_hand(truth, found, names, expected, reason):
+    coco = _coco(truth)
+    before = copy.deepcopy((coco.dataset, found))
+    assert average_precision(coco, found, names, "box") == pytest.approx(expected), reason
+    assert (coco.dataset, found) == before, "arguments stay as they were"
+
+
+def test_average_precision_of_nothing_is_an_error():
+    with pytest.raises(DataError, match="no ground truth of b: mAP is undefined"):
+        average_precision(_coco([(1, 1, *SQUARE)]), [], ["b"], "box")
+
+
+def _naive_average_precision(truth, found, category):
+    """COCO's definition for one category, written down without pycocotools."""
+    truth = [t for t in truth if t[1] == category]
+    found = sorted((f for f in found if f["category_id"] == category), key=lambda f: -f["score"])
+    precisions = []
+    for threshold in np.linspace(0.5, 0.95, 10):
+        left = defaultdict(list)
+        for image, _, *box in truth:
+            left[image].append(box)
+        hits = []
+        for f in found:
+            ious = [_iou(f["bbox"], box) for box in left[f["image_id"]]]
+            hit = bool(ious) and max(ious) >= threshold
+            if hit:
+                left[f["image_id"]].pop(int(np.argmax(ious)))
+            hits.append(hit)
+        num_hits = np.cumsum(hits)
+        curve = num_hits / np.arange(1, len(hits) + 1)
+        recalls = num_hits / len(truth)
+        precisions += [max(curve[recalls >= point], default=0) for point in np.linspace(0, 1, 101)]
+    return np.mean(precisions)
+
+
+def _iou(a, b):
+    width = max(0, min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0]))
+    height = max(0, min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1]))
+    return width * height / (a[2] * a[3] + b[2] * b[3] - width * height)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_average_precision_agrees_with_a_naive_one(seed):
+    rng = np.random.default_rng(seed)
+    truth = [
+        (int(rng.integers(1, 6)), int(rng.integers(1, 3)), *rng.uniform(20, 120, 4))
+        for _ in range(30)
+    ]
+    found = [
+        {
+            "image_id": image,
+            "category_id": category if rng.random() < 0.9 else 3 - category,
+            "score": float(rng.random()),
+            "bbox": [float(v + rng.normal(0, 4)) for v in box],
+        }
+        for image, category, *box in truth
+        if rng.random() < 0.8
+    ]
+    expected = np.mean([_naive_average_precision(truth, found, category) for category in (1, 2)])
+    coco = _coco(truth, num_images=5)
+    assert average_precision(coco, found, ["a", "b"], "box") == pytest.approx(expected, abs=1e-9)
+    assert 0.05 < expected < 0.95
+
+
+def test_divided_average_precision_sees_what_boxes_do_not():
+    eight, six = _digit(), _digit("upper right")
+    encoded = [rle.encode(np.asfortranarray(mask)) for mask in (eight, six)]
+    coco = _coco([(1, 1, 5, 4, 10, 17)])
+    coco.dataset["images"][0] |= {"width": 20, "height": 25}
+    coco.dataset["annotations"][0]["segmentation"] = encoded[0]
+    coco.createIndex()
+    box = {"image_id": 1, "category_id": 1, "score": 0.9, "bbox": [5, 4, 10, 17]}
+    for mask, segmentation in zip((eight, six), encoded, strict=True):
+        found = [box | {"segmentation": segmentation}]
+        assert average_precision(coco, found, ["a"], "box") == pytest.approx(1)
+        passed = np.mean(divided_iou(eight, mask) >= np.linspace(0.5, 0.95, 10))
+        assert average_precision(coco, found, ["a"], "divided") == pytest.approx(passed)
+    assert passed < 0.9
+
+
+def test_divided_average_precision_takes_polygons_as_ground_truth():
+    coco = _coco([(1, 1, *SQUARE), (1, 1, *OTHER)])
+    mask = np.zeros((400, 400), np.uint8, order="F")
+    mask[:100, :100] = 1
+    found = [
+        {"image_id": 1, "category_id": 1, "score": 0.5, "segmentation": rle.encode(mask)},
+        {"image_id": 1, "category_id": 2, "score": 0.9, "segmentation": rle.encode(mask)},
+    ]
+    assert average_precision(coco, found, "ab", "divided") == pytest.approx(51 / 101)
+
+
+def _reading(text, x=0.0, score=1.0, layout="flat"):
+    box = (x, 0.0, x + 100, 50.0)
+    corners = ((x, 0.0), (x + 100, 0.0), (x + 100, 50.0), (x, 50.0))
+    return PlateReading(layout, box, corners, "", "", text, text, score)
+
+
+@pytest.mark.parametrize(
+    ("truth", "found", "outcomes", "rate", "wrong_share", "reason"),
+    [
+        ([], [], [], 0, 0, "empty image"),
+        ([_reading("W0")], [_reading("W0", 5, 0.5)], ["right"], 1, 0, "overlaps enough"),
+        ([_reading("W0")], [_reading("W1")], ["wrong"], 0, 1, "one character off"),
+        ([_reading("W0")], [_reading("W0", layout="stacked")], ["wrong"], 0, 1, "layout off"),
+        ([_reading("W0")], [_reading("W0", 40)], ["false", "missed"], 0, 1, "IoU 60/140"),
+        ([_reading("W0")], [], ["missed"], 0, 0, "nothing read"),
+        ([], [_reading("W0")], ["false"], 0, 1, "a sign taken for a plate"),
+        (
+            [_reading("W0")],
+            [_reading("W0", 5, 0.8), _reading("W1", 0, 0.9)],
+            ["wrong", "false"],
+            0,
+            1,
+            "the better score has the plate",
+        ),
+        (
+            [_reading("W0"), _reading("W1", 200)],
+            [_reading("W1", 210), _reading("W0")],
+            ["right", "right"],
+            1,
+            0,
+            "two plates in any order",
+        ),
+        (
+            [_reading("W0"), _reading("W1", 30)],
+            [_reading("W1", 30)],
+            ["right", "missed"],
+            0.5,
+            0,
+            "of two that overlap it takes the nearer",
+        ),
+    ],
+)
+def test_score_readings(truth, found, outcomes, rate, wrong_share, reason):
+    scores = score_readings([truth], [found])
+    assert [match.outcome for match in scores.matches] == outcomes, reason
+    assert (scores.EIR, scores.wrong_share) == (rate, wrong_share), reason
+    assert (scores.num_plates, scores.num_readings) == (len(truth), len(found))
+    assert sorted(m.truth for m in scores.matches if m.truth is not None) == list(range(len(truth)))
+
+
+def test_matches_and_confusion_over_images():
+    scores = score_readings(
+        [[_reading("W01")], [_reading("XY2"), _reading("Z3", 300)]],
+        [[_reading("W07")], [_reading("Z3", 300), _reading("Y2", 0, 0.3), _reading("0", 700, 0.1)]],
+    )
+    assert scores.matches == (
+        Match(0, 0, 0, "wrong"),
+        Match(1, 1, 0, "right"),
+        Match(1, 0, 1, "wrong"),
+        Match(1, None, 2, "false"),
+    )
+    assert (scores.EIR, scores.wrong_share) == pytest.approx((1 / 3, 3 / 4))
+    assert scores.confusion == {
+        **{("W", "W"): 1, ("0", "0"): 1, ("1", "7"): 1},
+        # A text that lost its first letter is not wrong throughout.
+        **{("X", ""): 1, ("Y", "Y"): 1, ("2", "2"): 1},
+        **{("Z", "Z"): 1, ("3", "3"): 1},
+    }
+
+
+def test_different_numbers_of_images():
+    with pytest.raises(ValueError, match="zip"):
+        score_readings([[], []], [[]])
+
+
+def test_plate_metric_over_a_recorded_set(tmp_path):
+    standard = tiny_standard()
+    write_set(tmp_path, standard, 4)
+    write_pair(tmp_path, "none", [])
+    coco_file = tmp_path / "all.json"
+    coco_file.write_text(json.dumps(coco_of(tmp_path, standard)))
+    images = load_plate_images(coco_file, standard)
+    metric = METRICS.build({"type": PlateMetric, "coco_file": coco_file, "standard": standard})
+    samples = [{"image_id": i.image_id, "readings": list(i.readings)} for i in images]
+    for sample in samples:
+        metric.process(None, [sample])
+    assert metric.evaluate(len(images)) == {"mAP": 1, "EIR": 1, "wrong_share": 0}
+    # Of four plates one is misread, one missed; its image comes with no sample at all.
+    samples[1]["readings"][0] = replace(samples[1]["readings"][0], text="?")
+    metric.process(None, [sample for i, sample in enumerate(samples) if i != 2])
+    measured = metric.evaluate(len(images) - 1)
+    assert measured["EIR"] == 0.5
+    assert measured["wrong_share"] == pytest.approx(1 / 3)
+    assert measured["mAP"] == pytest.approx((1 + 51 / 101) / 2)
+
+
+def test_board_detections_use_the_standards_categories():
+    standard = tiny_standard()
+    (detection,) = board_detections(7, [_reading("W0", 10, 0.25)], standard)
+    assert detection == {
+        "image_id": 7,
+        "category_id": 1 + standard.classes.index("f_board"),
+        "bbox": [10, 0, 100, 50],
+        "score": 0.25,
+    }
