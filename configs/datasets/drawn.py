@@ -1,0 +1,47 @@
+"""A drawn data set: plates on photographs, and how it is split."""
+
+dataset = dict(
+    # A directory of labelme annotations; None: draw one first, as `draw` says.
+    annotations=None,
+    draw=dict(
+        num_images=4000,
+        seed=1,
+        # A directory of photographs; None: those in scikit-image's wheel.
+        photos=None,
+        # (width, height) in pixels, one drawn for each image.
+        image_sizes=[[640, 480]],
+        # Shares of images with 0, 1 and 2 plates.
+        num_plates=[0.08, 0.62, 0.30],
+        # Apparent width of a plate, as a share of the image's width.
+        plate_width=[0.125, 0.42],
+        # Largest turn of a plate about the camera's three axes, in degrees.
+        max_yaw=38.0,
+        max_pitch=24.0,
+        max_roll=16.0,
+        # Font files, looked up in matplotlib's wheel; an absolute path works too.
+        fonts=[
+            "DejaVuSans-Bold.ttf",
+            "DejaVuSansMono-Bold.ttf",
+            "DejaVuSans.ttf",
+            "DejaVuSansMono.ttf",
+            "DejaVuSerif-Bold.ttf",
+            "STIXGeneralBol.ttf",
+            "cmb10.ttf",
+        ],
+        # How often each effect is applied, from 0 to 1.
+        shadow=0.35,
+        blur=0.45,
+        noise=0.7,
+        # Largest blur (standard deviation) as a share of a character's height.
+        max_blur=0.055,
+        # Largest noise, in grey levels.
+        max_noise=14.0,
+        # JPEG quality, lowest and highest.
+        jpeg_quality=[45, 95],
+        # Signs and words that are no plate: at most this many an image.
+        max_distractors=3,
+    ),
+    # Shares of the images when the annotation set has no train/, val/ and test/ of its own.
+    # A drawn set follows them too, each part over photographs of its own.
+    split=dict(train=0.82, val=0.08, test=0.10),
+)

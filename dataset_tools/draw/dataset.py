@@ -1,0 +1,147 @@
+"""A whole annotation set, drawn by several processes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from dataset_tools.draw.photos import Image, find_photos, load_photo, split_photos
+from dataset_tools.draw.scene import draw_scene
+from dataset_tools.labelme import annotation_json
+from sub_module.errors import ConfigError, DataError
+from sub_module.plates import PlateStandard
+from sub_module.progress import Progress, silent
+
+_IMAGES_A_TASK = 32
+
+
+@dataclass(frozen=True)
+class _Task:
+    """Consecutive images of one split, for one process."""
+
+    directory: Path
+    indices: range
+    photos: tuple[Path, ...]
+    standard: PlateStandard
+    settings: Mapping[str, Any]
+    seed: int
+
+
+def draw_dataset(
+    out: Path,
+    num_images: int,
+    seed: int,
+    standard: PlateStandard,
+    settings: Mapping[str, Any],
+    shares: Mapping[str, float],
+    photos: Path | None = None,
+    num_processes: int | None = None,
+    progress: Progress = silent,
+) -> None:
+    """Draw an annotation set: `out/<split>/NNNNNN.jpg`, each with its labelme JSON beside it.
+
+    The same seed gives the same bytes, whatever the number of processes. The splits lie over
+    different photographs. `out` appears only when everything in it is written.
+
+    Args:
+        out: Must not exist, or be an empty directory.
+        num_images: Over all splits.
+        seed: Of every choice made.
+        standard: The plates to draw.
+        settings: `dataset.draw` of a config.
+        shares: Split name to share of the images, `dataset.split` of a config.
+        photos: A directory of background photographs; None: scikit-image's.
+        num_processes: None: one for each core.
+        progress: Told of images drawn.
+
+    Raises:
+        DataError: `out` is taken, or a photograph cannot be used.
+        ConfigError: A setting cannot be used.
+    """
+    if num_images < 1:
+        raise ConfigError(f"dataset.draw.num_images: {num_images} is below 1")
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise DataError(f"{out}: exists and is not empty; choose another place or delete it")
+    partial = out.with_name(f".{out.name}.partial-{os.getpid()}")
+    tasks = list(_tasks(partial, num_images, seed, standard, settings, shares, photos))
+    try:
+        for directory in {task.directory for task in tasks}:
+            directory.mkdir(parents=True)
+        _run(tasks, num_images, num_processes, progress)
+        if out.exists():
+            out.rmdir()
+        partial.rename(out)
+    except OSError as error:
+        raise DataError(f"{out}: cannot write the data set: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _tasks(
+    root: Path,
+    num_images: int,
+    seed: int,
+    standard: PlateStandard,
+    settings: Mapping[str, Any],
+    shares: Mapping[str, float],
+    photos: Path | None,
+) -> Iterator[_Task]:
+    parts = split_photos(find_photos(photos), shares)
+    total = sum(shares[name] for name in parts)
+    bounds, position = {}, 0.0
+    for name in shares:
+        if name in parts:
+            start, position = position, position + shares[name] / total
+            bounds[name] = range(round(start * num_images), round(position * num_images))
+    for name, indices in bounds.items():
+        for first in range(indices.start, indices.stop, _IMAGES_A_TASK):
+            chunk = range(first, min(first + _IMAGES_A_TASK, indices.stop))
+            yield _Task(root / name, chunk, tuple(parts[name]), standard, settings, seed)
+
+
+def _run(
+    tasks: list[_Task], num_images: int, num_processes: int | None, progress: Progress
+) -> None:
+    done = 0
+    processes = num_processes or len(os.sched_getaffinity(0))
+    if processes == 1:
+        for task in tasks:
+            done += _draw(task)
+            progress(done, num_images, "")
+        return
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        for count in pool.map(_draw, tasks):
+            done += count
+            progress(done, num_images, "")
+
+
+def _draw(task: _Task) -> int:
+    cv2.setNumThreads(1)
+    largest = tuple(max(size[axis] for size in task.settings["image_sizes"]) for axis in (0, 1))
+    low, high = task.settings["jpeg_quality"]
+    for index in task.indices:
+        rng = np.random.default_rng([task.seed, index])
+        path = task.photos[rng.integers(len(task.photos))]
+        photo = _photo(path, (largest[0], largest[1]))
+        name = f"{index:06d}.jpg"
+        image, annotation = draw_scene(photo, name, task.standard, task.settings, rng)
+        quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(low, high + 1))]
+        _, encoded = cv2.imencode(".jpg", image[..., ::-1], quality)
+        (task.directory / name).write_bytes(encoded.tobytes())
+        (task.directory / name).with_suffix(".json").write_text(annotation_json(annotation))
+    return len(task.indices)
+
+
+@lru_cache(maxsize=64)
+def _photo(path: Path, min_size: tuple[int, int]) -> Image:
+    return load_photo(path, min_size)

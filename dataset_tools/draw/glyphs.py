@@ -1,0 +1,72 @@
+"""Characters of TrueType fonts as masks and outlines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import cv2
+import matplotlib
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from sub_module.errors import ConfigError
+
+_MASTER_PX = 96
+
+
+@dataclass(frozen=True)
+class Glyph:
+    """A character at master size, cut to its ink.
+
+    Attributes:
+        mask: (h, w) uint8, 255 where there is ink.
+        outline: (n, 2) float64, the outer contour of the ink as shares of width and height.
+        relative_width: Ink width over the height of the font's capitals and digits.
+    """
+
+    mask: NDArray[np.uint8]
+    outline: NDArray[np.float64]
+    relative_width: float
+
+
+def font_path(name: str) -> Path:
+    """The file of a font: an existing path, or a file name among matplotlib's fonts.
+
+    Raises:
+        ConfigError: There is no such file.
+    """
+    bundled = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / name
+    for path in (Path(name), bundled):
+        if path.is_file():
+            return path
+    raise ConfigError(f"dataset.draw.fonts: no font file {name!r}")
+
+
+@lru_cache(maxsize=4096)
+def glyph(font: str, character: str) -> Glyph:
+    """The glyph of a character in a font (see `font_path`)."""
+    face = ImageFont.truetype(str(font_path(font)), _MASTER_PX)
+    canvas = Image.new("L", (3 * _MASTER_PX, 3 * _MASTER_PX))
+    ImageDraw.Draw(canvas).text((_MASTER_PX, _MASTER_PX // 2), character, fill=255, font=face)
+    ink = np.asarray(canvas)
+    rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
+    if not len(rows):
+        raise ConfigError(f"dataset.draw.fonts: {font} cannot draw {character!r}")
+    mask = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].copy()
+    contours, _ = cv2.findContours(
+        (mask > 127).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
+    )
+    largest = cv2.approxPolyDP(max(contours, key=cv2.contourArea), 0.9, closed=True)
+    height, width = mask.shape
+    outline = (largest[:, 0].astype(np.float64) + 0.5) / (width, height)
+    return Glyph(mask, outline, width / _capital_height(font))
+
+
+@lru_cache(maxsize=64)
+def _capital_height(font: str) -> float:
+    face = ImageFont.truetype(str(font_path(font)), _MASTER_PX)
+    _, top, _, bottom = face.getbbox("H")
+    return float(bottom - top)

@@ -1,0 +1,130 @@
+"""The photographs that plates are drawn on."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import skimage.data
+from numpy.typing import NDArray
+
+from sub_module.datasets.coco import load_image
+from sub_module.errors import DataError
+
+Image = NDArray[np.uint8]
+
+# Photographs and textures of scikit-image's wheel. The right half of its stereo pair is left out:
+# the two halves show one scene and must not fall into two splits.
+_DEFAULT_PHOTOS = (
+    "astronaut.png",
+    "brick.png",
+    "camera.png",
+    "cell.png",
+    "chelsea.png",
+    "coffee.png",
+    "coins.png",
+    "grass.png",
+    "gravel.png",
+    "hubble_deep_field.jpg",
+    "ihc.png",
+    "moon.png",
+    "motorcycle_left.png",
+    "page.png",
+    "retina.jpg",
+    "rocket.jpg",
+    "text.png",
+)
+_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp"}
+
+
+def find_photos(directory: Path | None) -> list[Path]:
+    """The photographs of a directory and its subdirectories, or the default ones, in name order.
+
+    Raises:
+        DataError: The directory is missing or holds no photograph.
+    """
+    if directory is None:
+        root = Path(skimage.data.__file__).parent
+        return [root / name for name in _DEFAULT_PHOTOS]
+    if not directory.is_dir():
+        raise DataError(f"{directory}: no such directory of photographs")
+    photos = sorted(p for p in directory.rglob("*") if p.suffix.lower() in _SUFFIXES)
+    if not photos:
+        raise DataError(f"{directory}: no photograph in it ({', '.join(sorted(_SUFFIXES))})")
+    return photos
+
+
+def split_photos(photos: Sequence[Path], shares: Mapping[str, float]) -> dict[str, list[Path]]:
+    """Deal photographs out to splits, none to two of them.
+
+    The order comes from a hash of the file names, so that it is the same on every machine and
+    has nothing to do with the alphabet. Every split gets at least one photograph.
+
+    Args:
+        photos: At least as many as there are splits.
+        shares: Split name to share of the photographs.
+
+    Raises:
+        DataError: There are fewer photographs than splits.
+    """
+    names = [name for name, share in shares.items() if share > 0]
+    if len(photos) < len(names):
+        raise DataError(
+            f"{len(photos)} photographs for {len(names)} splits ({', '.join(names)}): "
+            "each needs at least one of its own"
+        )
+    ordered = sorted(photos, key=lambda photo: hashlib.sha256(photo.name.encode()).hexdigest())
+    total = sum(shares[name] for name in names)
+    parts: dict[str, list[Path]] = {}
+    for position, name in enumerate(reversed(names)):
+        still_to_serve = len(names) - position - 1
+        wanted = max(1, round(len(photos) * shares[name] / total))
+        count = len(ordered) if still_to_serve == 0 else min(wanted, len(ordered) - still_to_serve)
+        parts[name], ordered = ordered[:count], ordered[count:]
+    return parts
+
+
+def load_photo(path: Path, min_size: tuple[int, int]) -> Image:
+    """Load a photograph, (H, W, 3) RGB, enlarged where it would not hold (width, height)."""
+    photo = load_image(path)
+    width, height = min_size
+    scale = max(width / photo.shape[1], height / photo.shape[0])
+    if scale > 1:
+        size = (
+            max(width, round(photo.shape[1] * scale)),
+            max(height, round(photo.shape[0] * scale)),
+        )
+        photo = cv2.resize(photo, size, interpolation=cv2.INTER_CUBIC).astype(np.uint8)
+    return photo
+
+
+def crop_background(photo: Image, size: tuple[int, int], rng: np.random.Generator) -> Image:
+    """Cut a random piece of a photograph, mirror it or not, and change its light.
+
+    Args:
+        photo: (H, W, 3) RGB, at least `size` large.
+        size: (width, height) of the result in pixels.
+        rng: Where chance comes from.
+
+    Returns:
+        (height, width, 3) RGB, a copy.
+    """
+    width, height = size
+    largest = min(photo.shape[1] / width, photo.shape[0] / height)
+    zoom = rng.uniform(0.45, min(largest, 2.0)) if largest > 0.45 else largest
+    crop_w, crop_h = int(width * zoom), int(height * zoom)
+    x = int(rng.integers(0, photo.shape[1] - crop_w + 1))
+    y = int(rng.integers(0, photo.shape[0] - crop_h + 1))
+    piece = photo[y : y + crop_h, x : x + crop_w]
+    method = cv2.INTER_AREA if zoom > 1 else cv2.INTER_LINEAR
+    resized = cv2.resize(piece, size, interpolation=method)
+    if rng.random() < 0.5:
+        resized = cv2.flip(resized, 1)
+    gain, offset = rng.uniform(0.6, 1.2), rng.uniform(-20, 25)
+    tint = rng.uniform(0.85, 1.15, 3) if rng.random() < 0.5 else np.ones(3)
+    levels = np.arange(256)[:, None] * (gain * tint) + offset
+    table = np.clip(levels, 0, 255).astype(np.uint8).reshape(1, 256, 3)
+    return np.asarray(cv2.LUT(resized, table), dtype=np.uint8)

@@ -1,0 +1,140 @@
+"""One plate painted flat, seen from the front."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from dataset_tools.draw.glyphs import glyph
+from sub_module.plates import Group, Layout, PlateStandard, Slot
+
+Image = NDArray[np.uint8]
+Polygon = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class FlatPlate:
+    """A plate before it stands in a scene.
+
+    Attributes:
+        image: (H, W, 3) RGB.
+        labels: Class of each polygon: board, groups, characters.
+        polygons: Each (n, 2), in plate coordinates (0 to 1).
+        character_height: Height of the smallest characters as a share of the plate's height.
+    """
+
+    image: Image
+    labels: tuple[str, ...]
+    polygons: tuple[Polygon, ...]
+    character_height: float
+
+
+def random_text(slots: Sequence[Slot], rng: np.random.Generator) -> list[str]:
+    """A character for each slot; an optional one is left out (empty) half of the time."""
+    return [
+        ""
+        if slot.optional and rng.random() < 0.5
+        else slot.alphabet[rng.integers(len(slot.alphabet))]
+        for slot in slots
+    ]
+
+
+def paint_plate(
+    standard: PlateStandard,
+    layout: Layout,
+    width_px: int,
+    fonts: Sequence[str],
+    rng: np.random.Generator,
+) -> FlatPlate:
+    """Paint a plate with a random text, font and colours.
+
+    Args:
+        standard: Where colours and class labels come from.
+        layout: How the text is set.
+        width_px: Width of the result; the height follows from the layout's aspect.
+        fonts: Font files to choose from.
+        rng: Where chance comes from.
+    """
+    height_px = max(8, round(width_px / layout.aspect))
+    colours = standard.colours[rng.integers(len(standard.colours))]
+    background = np.clip(np.array(colours.background) + rng.normal(0, 10, 3), 0, 255)
+    ink = np.clip(np.array(colours.text) + rng.normal(0, 10, 3), 0, 255)
+    coverage = np.zeros((height_px, width_px), np.uint8)
+    font = fonts[int(rng.integers(len(fonts)))]
+    labels: list[str] = [layout.label]
+    polygons: list[Polygon] = [_rectangle(0, 0, 1, 1)]
+    for group in layout.groups:
+        text = [c for c in random_text(group.slots, rng) if c]
+        cells = _cells(group, len(text), rng)
+        if text:
+            labels.append(group.label)
+            polygons.append(_rectangle(*group.box))
+        for character, cell in zip(text, cells, strict=True):
+            labels.append(standard.label_of(character))
+            polygons.append(_stamp(coverage, font, character, cell))
+    ground = _ground(height_px, width_px, background, ink, rng)
+    alpha = coverage[..., None].astype(np.float32) / 255.0
+    image = ground * (1 - alpha) + ink.astype(np.float32) * alpha
+    smallest = min(group.box[3] - group.box[1] for group in layout.groups)
+    return FlatPlate(
+        np.clip(image, 0, 255).astype(np.uint8), tuple(labels), tuple(polygons), smallest
+    )
+
+
+def _cells(group: Group, count: int, rng: np.random.Generator) -> list[tuple[float, ...]]:
+    """Boxes for a group's characters: (x1, y1, x2, y2), evenly spaced, with a little play."""
+    x1, y1, x2, y2 = group.box
+    pitch = (x2 - x1) / max(count, 1)
+    gap = rng.uniform(0.06, 0.20) * pitch
+    inset = rng.uniform(0.0, 0.08) * (y2 - y1)
+    return [
+        (x1 + i * pitch + gap / 2, y1 + inset, x1 + (i + 1) * pitch - gap / 2, y2 - inset)
+        for i in range(count)
+    ]
+
+
+def _stamp(coverage: Image, font: str, character: str, cell: tuple[float, ...]) -> Polygon:
+    """Draw a character into `coverage`, filling the cell's height; return its outline."""
+    height, width = coverage.shape
+    shape = glyph(font, character)
+    x1, y1, x2, y2 = np.array(cell) * (width, height, width, height)
+    # Narrow characters keep their proportion; wide ones are squeezed into the cell.
+    ink_width = min(shape.relative_width / 0.78, 1.0) * (x2 - x1)
+    left, top = round((x1 + x2 - ink_width) / 2), round(y1)
+    size = (max(2, round(ink_width)), max(3, round(y2 - y1)))
+    mask = cv2.resize(shape.mask, size, interpolation=cv2.INTER_AREA)
+    target = coverage[top : top + size[1], left : left + size[0]]
+    np.maximum(target, mask[: target.shape[0], : target.shape[1]], out=target)
+    outline: Polygon = (shape.outline * size + (left, top)) / (width, height)
+    return outline
+
+
+def _ground(
+    height: int, width: int, background: Polygon, ink: Polygon, rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """The plate without text: a soft gradient, a border line and two bolts, each by chance."""
+    ground = np.empty((height, width, 3), np.float32)
+    ground[:] = background
+    if rng.random() < 0.6:
+        ramp = np.linspace(rng.uniform(-30, 10), rng.uniform(-10, 20), width, dtype=np.float32)
+        ground += ramp[None, :, None]
+    if rng.random() < 0.7:
+        thickness = max(1, round(height * rng.uniform(0.012, 0.03)))
+        margin = round(height * rng.uniform(0.0, 0.03))
+        corner = (width - 1 - margin, height - 1 - margin)
+        cv2.rectangle(ground, (margin, margin), corner, ink.tolist(), thickness)
+    if rng.random() < 0.5:
+        radius = max(1, round(height * rng.uniform(0.02, 0.04)))
+        grey = float(rng.uniform(60, 200))
+        y = round(height * rng.uniform(0.08, 0.2))
+        for x in (round(width * 0.12), round(width * 0.88)):
+            cv2.circle(ground, (x, y), radius, (grey, grey, grey), -1, cv2.LINE_AA)
+    return ground
+
+
+def _rectangle(x1: float, y1: float, x2: float, y2: float) -> Polygon:
+    return np.array([(x1, y1), (x2, y1), (x2, y2), (x1, y2)], np.float64)

@@ -1,0 +1,173 @@
+"""Drawing of annotation sets."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from dataset_tools.draw import dataset as drawing
+from dataset_tools.draw import draw_dataset
+from dataset_tools.draw.photos import find_photos, split_photos
+from dataset_tools.labelme import read_annotation
+from sub_module.errors import ConfigError, DataError
+from sub_module.plates import PlateStandard
+from sub_module.plates.assemble import assemble_plates
+from tests.standards import kr_standard, tiny_standard
+from tests.sub_module.small import DATASET
+
+SHARES = {"train": 0.6, "val": 0.2, "test": 0.2}
+
+
+def draw(out: Path, num_images: int = 10, **changes: Any) -> None:
+    arguments: dict[str, Any] = {
+        "seed": 5,
+        "standard": kr_standard(),
+        "settings": DATASET["draw"],
+        "shares": SHARES,
+        "num_processes": 1,
+    }
+    draw_dataset(out, num_images, **{**arguments, **changes})
+
+
+def digests(directory: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(directory)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(directory.rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_the_same_seed_gives_the_same_bytes_whatever_the_processes(tmp_path: Path) -> None:
+    draw(tmp_path / "one", 70)
+    draw(tmp_path / "two", 70, num_processes=2)
+    draw(tmp_path / "other", 70, seed=6)
+    assert digests(tmp_path / "one") == digests(tmp_path / "two")
+    assert digests(tmp_path / "one") != digests(tmp_path / "other")
+    names = sorted(digests(tmp_path / "one"))
+    assert len(names) == 140
+    assert sum(name.startswith("train/") for name in names) == 84
+
+
+@pytest.mark.parametrize("standard", [kr_standard(), tiny_standard()], ids=lambda s: s.name)
+def test_labels_say_what_is_drawn(standard: PlateStandard, tmp_path: Path) -> None:
+    """Every label file is valid, its plates read as texts of their layouts, and it lies where
+    the ink is."""
+    draw(tmp_path / "set", 40, standard=standard)
+    numbers, layouts = set(), set()
+    for label_file in sorted((tmp_path / "set").rglob("*.json")):
+        annotation = read_annotation(label_file, standard)
+        image = cv2.imread(str(label_file.with_name(annotation.image_name)))
+        assert image.shape[:2] == (annotation.height, annotation.width)
+        plates = assemble_plates(
+            [shape.label for shape in annotation.shapes],
+            [np.array(shape.points) for shape in annotation.shapes],
+            [shape.group_id for shape in annotation.shapes],
+            standard,
+        )
+        numbers.add(len(plates))
+        for plate in plates:
+            layout = standard.layout(plate.reading.layout)
+            layouts.add(layout.name)
+            assert len(plate.reading.text) <= len(layout.slots)
+            x1, y1, x2, y2 = plate.reading.box
+            assert min(x1, y1) >= 0
+            assert x2 <= annotation.width
+            assert y2 <= annotation.height
+            assert x2 - x1 >= 70
+    assert numbers == {0, 1, 2}
+    assert layouts == {layout.name for layout in standard.layouts}
+
+
+def test_characters_stand_inside_their_outlines(tmp_path: Path) -> None:
+    """Inside a character's outline the picture differs from the plate round it."""
+    clean = dict(DATASET["draw"], shadow=0, blur=0, noise=0, jpeg_quality=[95, 95])
+    draw(tmp_path / "set", 12, settings=clean)
+    standard = kr_standard()
+    contrasts = []
+    for label_file in sorted((tmp_path / "set").rglob("*.json")):
+        annotation = read_annotation(label_file, standard)
+        grey = cv2.imread(str(label_file.with_name(annotation.image_name)), cv2.IMREAD_GRAYSCALE)
+        for shape in annotation.shapes:
+            # 1 is all ink; other characters have holes and bays.
+            if shape.label == "1":
+                inside = np.zeros_like(grey)
+                cv2.fillPoly(inside, [np.round(shape.points).astype(np.int32)], 1)
+                around = cv2.dilate(inside, np.ones((9, 9), np.uint8)) - inside
+                contrasts.append(
+                    abs(float(grey[inside > 0].mean()) - float(grey[around > 0].mean()))
+                )
+    assert len(contrasts) > 3
+    assert np.median(contrasts) > 25
+
+
+def test_no_photograph_is_behind_two_splits() -> None:
+    parts = split_photos(find_photos(None), SHARES)
+    dealt = [photo for photos in parts.values() for photo in photos]
+    assert len(dealt) == len(set(dealt)) == len(find_photos(None))
+    assert all(parts[name] for name in SHARES)
+
+
+def test_a_users_own_photographs(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for number, grey in enumerate((60, 120, 180)):
+        cv2.imwrite(str(photos / f"{number}.png"), np.full((300, 400, 3), grey, np.uint8))
+    draw(tmp_path / "set", 6, photos=photos)
+    assert len(list((tmp_path / "set").rglob("*.jpg"))) == 6
+
+
+def test_a_truncated_photograph_is_named(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for number in range(3):
+        noise = np.random.default_rng(number).integers(0, 256, (300, 400, 3)).astype(np.uint8)
+        path = photos / f"{number}.png"
+        cv2.imwrite(str(path), noise)
+        path.write_bytes(path.read_bytes()[:5000])
+    with pytest.raises(DataError, match=r"[012]\.png"):
+        draw(tmp_path / "set", 3, photos=photos)
+    assert not (tmp_path / "set").exists()
+
+
+def test_what_cannot_be_drawn_is_refused(tmp_path: Path) -> None:
+    taken = tmp_path / "taken"
+    taken.mkdir()
+    (taken / "mine.txt").write_text("mine")
+    with pytest.raises(DataError, match="taken: exists and is not empty"):
+        draw(taken)
+    with pytest.raises(DataError, match="no such directory of photographs"):
+        draw(tmp_path / "set", photos=tmp_path / "nowhere")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="no photograph in it"):
+        draw(tmp_path / "set", photos=tmp_path / "empty")
+    cv2.imwrite(str(tmp_path / "empty" / "one.png"), np.zeros((9, 9, 3), np.uint8))
+    with pytest.raises(DataError, match="1 photographs for 3 splits"):
+        draw(tmp_path / "set", photos=tmp_path / "empty")
+    with pytest.raises(ConfigError, match="num_images: 0 is below 1"):
+        draw(tmp_path / "set", 0)
+    with pytest.raises(ConfigError, match="no font file"):
+        draw(tmp_path / "set", settings=dict(DATASET["draw"], fonts=["nosuch.ttf"]))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "taken"]
+
+
+def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = 0
+
+    def full(self: Path, content: bytes) -> int:
+        nonlocal written
+        written += 1
+        if written > 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        with open(self, "wb") as file:
+            return file.write(content)
+
+    monkeypatch.setattr(drawing.Path, "write_bytes", full)
+    with pytest.raises(DataError, match="No space left on device"):
+        draw(tmp_path / "set")
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,131 @@
+"""Label files: what we write labelme opens, what labelme writes we read, the rest is refused."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from labelme._label_file import LabelFile
+
+from dataset_tools.labelme import Annotation, Shape, annotation_json, read_annotation
+from sub_module.errors import DataError
+from tests.factories import write_set
+from tests.standards import tiny_standard
+
+TRIANGLE = [[1, 2], [30, 4], [20, 25]]
+
+
+def _raw(**changes):
+    shape = {"label": "w", "points": TRIANGLE, "group_id": None, "shape_type": "polygon"}
+    raw = {"shapes": [shape], "imagePath": "a.jpg", "imageWidth": 64, "imageHeight": 48}
+    raw["shapes"][0] |= changes.pop("shape", {})
+    return raw | {"imageData": None} | changes
+
+
+def _read(tmp_path, raw):
+    path = tmp_path / "a.json"
+    path.write_text(raw if isinstance(raw, str) else json.dumps(raw))
+    return read_annotation(path, tiny_standard())
+
+
+def test_annotation_survives_the_file(tmp_path):
+    annotation = Annotation(
+        "dir é.jpg",
+        64,
+        48,
+        (
+            Shape("w", ((1.25, 2.5), (30.0, 4.0), (20.0, 25.0)), 3),
+            Shape("f_board", ((0.0, 0.0), (60.0, 0.0), (60.0, 40.0), (0.0, 40.0)), None),
+        ),
+    )
+    assert _read(tmp_path, annotation_json(annotation)) == annotation
+    assert annotation_json(annotation) == annotation_json(annotation)
+
+
+def test_coordinates_are_rounded():
+    annotation = Annotation("a.jpg", 64, 48, (Shape("w", ((1 / 3, 2), (9, 2), (9, 9)), None),))
+    assert json.loads(annotation_json(annotation))["shapes"][0]["points"][0] == [0.33, 2]
+
+
+def test_labelmes_own_loader_opens_what_we_write(tmp_path):
+    standard = tiny_standard()
+    plates = write_set(tmp_path, standard, 2)
+    for i, plate in enumerate(plates):
+        loaded = LabelFile(str(tmp_path / f"{i:06d}.json"))
+        assert loaded.image_path == f"{i:06d}.jpg"
+        assert loaded.image_data == (tmp_path / f"{i:06d}.jpg").read_bytes()
+        assert [s["label"] for s in loaded.shapes] == [s.label for s in plate.shapes]
+        assert {s["shape_type"] for s in loaded.shapes} == {"polygon"}
+
+
+def test_we_read_what_labelme_writes(tmp_path):
+    write_set(tmp_path, tiny_standard(), 1)
+    path = tmp_path / "000000.json"
+    before = read_annotation(path, tiny_standard())
+    loaded = LabelFile(str(path))
+    shapes = [{k: v for k, v in s.items() if k != "other_data"} for s in loaded.shapes]
+    loaded.save(str(path), shapes, loaded.image_path, 240, 320, image_data=loaded.image_data)
+    assert read_annotation(path, tiny_standard()) == before
+
+
+@pytest.mark.parametrize(
+    ("raw", "points", "reason"),
+    [
+        (
+            _raw(shape={"shape_type": "rectangle", "points": [[1, 2], [30, 20]]}),
+            ((1, 2), (30, 2), (30, 20), (1, 20)),
+            "a rectangle is two corners",
+        ),
+        (_raw(shape={"points": [[-1, 2], [30, 4], [20, 25]]}), None, "a slip over the edge"),
+        (_raw(shape={"shape_type": None}), None, "old files name no type"),
+    ],
+)
+def test_shapes_of_other_hands(tmp_path, raw, points, reason):
+    (shape,) = _read(tmp_path, raw).shapes
+    assert shape.points == (points or tuple(map(tuple, raw["shapes"][0]["points"]))), reason
+
+
+def test_image_path_of_another_machine_keeps_its_name(tmp_path):
+    assert _read(tmp_path, _raw(imagePath="..\\photos\\x.jpg")).image_name == "x.jpg"
+    assert _read(tmp_path, _raw(imagePath="../../etc/x.jpg")).image_name == "x.jpg"
+
+
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        ("{", "no valid JSON"),
+        ("", "no valid JSON"),
+        ("[" * 100_000, "no valid JSON"),
+        ("[]", "no list of shapes"),
+        ({"images": []}, "no list of shapes"),
+        (_raw(imagePath=None), "no imagePath"),
+        (_raw(imageWidth="64"), "imageWidth must be a number of pixels, not '64'"),
+        (_raw(imageHeight=0), "imageHeight must be"),
+        (_raw(shapes=[7]), "shape 0 is no JSON object"),
+        (_raw(shape={"label": "q"}), "shape 0: unknown label 'q'"),
+        (_raw(shape={"label": ["w"]}), r"unknown label \['w'\]"),
+        (_raw(shape={"points": TRIANGLE[:2]}), r"shape 0 \('w'\): its polygon has 2 points"),
+        (_raw(shape={"points": None}), "its polygon has 0 points"),
+        (_raw(shape={"points": [1, 2, 3]}), "pairs of numbers"),
+        (_raw(shape={"points": [[1, 2], [3, "x"], [5, 6]]}), "pairs of numbers"),
+        (_raw(shape={"points": [[1, 2], [10**400, 4], [5, 6]]}), "pairs of numbers"),
+        (_raw(shape={"points": [[1, 2], [float("nan"), 4], [5, 6]]}), "lies outside"),
+        (_raw(shape={"points": [[1, 2], [90, 4], [5, 6]]}), r"\(90, 4\) lies outside of the 64x48"),
+        (_raw(shape={"points": [[1, 1], [2, 2], [3, 3]]}), "no area"),
+        (_raw(shape={"shape_type": "circle", "points": TRIANGLE[:2]}), "is a circle"),
+        (_raw(shape={"group_id": "one"}), "group_id must be a whole number"),
+    ],
+)
+def test_bad_label_file_is_refused_in_one_line(tmp_path, raw, message):
+    with pytest.raises(DataError, match=message) as caught:
+        _read(tmp_path, raw)
+    assert str(caught.value).startswith(f"{tmp_path / 'a.json'}: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_or_binary_label_file(tmp_path):
+    with pytest.raises(DataError, match="No such file"):
+        read_annotation(tmp_path / "none.json", tiny_standard())
+    (tmp_path / "b.json").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(DataError, match="no valid JSON"):
+        read_annotation(tmp_path / "b.json", tiny_standard())
