@@ -1,0 +1,159 @@
+"""Checkpoints: one file that says everything needed to build the model again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.fileio import LocalBackend, register_backend
+from torch import nn
+
+from sub_module.errors import ModelError, PlateflowError
+from sub_module.models.platenet.model import PlateNet
+from sub_module.models.registry import MODELS
+from sub_module.plates import PlateStandard
+
+FORMAT = 1
+# A family is in the registry once its module is imported.
+FAMILIES = (PlateNet,)
+_KEY = "plateflow"
+
+
+@register_backend("atomic")
+class AtomicBackend(LocalBackend):  # type: ignore[misc]
+    """mmengine's local files, but a file appears whole or not at all."""
+
+    def put(self, obj: bytes, filepath: str | Path) -> None:
+        """Write `obj` under a temporary name, then rename it."""
+        Path(filepath).parent.mkdir(parents=True, exist_ok=True)
+        partial = f"{filepath}.partial"
+        try:
+            Path(partial).write_bytes(obj)
+            os.replace(partial, filepath)
+        except OSError:
+            Path(partial).unlink(missing_ok=True)
+            raise
+
+
+def build_model(model_config: Mapping[str, Any], standard: PlateStandard) -> nn.Module:
+    """Build a model with random weights.
+
+    Args:
+        model_config: `model` of a config; only names in Plateflow's own registry are built.
+        standard: The plates that it reads.
+
+    Raises:
+        ModelError: The type is unknown or the arguments do not fit it.
+    """
+    arguments = dict(model_config)
+    name = str(arguments.pop("type", "")).rsplit(".", 1)[-1]
+    model_type = MODELS.module_dict.get(name)
+    if model_type is None:
+        known = ", ".join(sorted(MODELS.module_dict))
+        raise ModelError(f"model.type: {name!r} is none of: {known}")
+    try:
+        model: nn.Module = model_type(plates=standard.to_config(), **arguments)
+    except PlateflowError:
+        raise
+    except (TypeError, KeyError, ValueError, RuntimeError) as error:
+        raise ModelError(f"model {name}: {str(error).splitlines()[0]}") from error
+    return model
+
+
+def description(model_config: Mapping[str, Any], standard: PlateStandard) -> dict[str, Any]:
+    """What a checkpoint says of its model, as plain data."""
+    return {
+        "format": FORMAT,
+        "model": dict(model_config),
+        "standard": standard.to_config(),
+        "classes": list(standard.classes),
+    }
+
+
+def attach(checkpoint: dict[str, Any], model_description: Mapping[str, Any]) -> None:
+    """Put a `description` into a checkpoint of mmengine's that is about to be saved.
+
+    What the Runner keeps beside weights is made plain data (its log history, which is in the logs
+    too, is left out), so that the file loads under torch's `weights_only`.
+    """
+    hub = checkpoint["message_hub"]
+    plain = {
+        k: v.item() if isinstance(v, np.generic) else v for k, v in hub["runtime_info"].items()
+    }
+    checkpoint["message_hub"] = {**hub, "log_scalars": {}, "runtime_info": plain}
+    checkpoint[_KEY] = dict(model_description)
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """Load a checkpoint to the CPU, trusting nothing in it.
+
+    Raises:
+        ModelError: It is missing, damaged, or not of this software.
+    """
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise ModelError(f"{path}: no such file") from error
+    except Exception as error:  # a damaged file fails in torch, zipfile or pickle, each its way
+        raise ModelError(f"{path}: damaged, or no checkpoint") from error
+    if not isinstance(checkpoint, dict) or not {"state_dict", _KEY} <= checkpoint.keys():
+        raise ModelError(f"{path}: no checkpoint of Plateflow")
+    if checkpoint[_KEY].get("format") != FORMAT:
+        raise ModelError(
+            f"{path}: checkpoint of format {checkpoint[_KEY].get('format')}, not {FORMAT}"
+        )
+    return checkpoint
+
+
+def load_model(path: Path, standard: PlateStandard | None = None) -> nn.Module:
+    """Build the model of a checkpoint, from the file alone, in evaluation mode.
+
+    Args:
+        path: The checkpoint.
+        standard: The standard that it must have; None: any.
+
+    Raises:
+        ModelError: See `load_checkpoint`; or the checkpoint has another plate standard, or its
+            weights do not fit its description.
+    """
+    checkpoint = load_checkpoint(path)
+    try:
+        own = PlateStandard.from_config(checkpoint[_KEY]["standard"])
+        model = build_model(checkpoint[_KEY]["model"], own)
+        model.load_state_dict(checkpoint["state_dict"])
+    except (PlateflowError, RuntimeError, KeyError, TypeError, AttributeError) as error:
+        raise ModelError(f"{path}: {str(error).splitlines()[0]}") from error
+    if standard is not None and own != standard:
+        raise ModelError(
+            f"{path}: made for the plate standard {own.name} ({own.fingerprint}), "
+            f"not {standard.name} ({standard.fingerprint})"
+        )
+    return model.eval()
+
+
+def model_config_of(path: Path) -> dict[str, Any]:
+    """What the model of a checkpoint was built from.
+
+    Raises:
+        ModelError: See `load_checkpoint`.
+    """
+    return dict(load_checkpoint(path)[_KEY]["model"])
+
+
+def publish(source: Path, target: Path) -> None:
+    """Copy a training checkpoint without what only training needs; `target` appears at once.
+
+    Raises:
+        ModelError: See `load_checkpoint`.
+    """
+    checkpoint = load_checkpoint(source)
+    partial = target.with_name(f".{target.name}.partial")
+    try:
+        torch.save({key: checkpoint[key] for key in ("state_dict", _KEY)}, partial)
+        os.replace(partial, target)
+    finally:
+        partial.unlink(missing_ok=True)

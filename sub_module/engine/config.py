@@ -1,0 +1,144 @@
+"""Pipeline configs: loaded by name or file, made plain data, changed by checked overrides."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from sub_module.errors import ConfigError
+
+_CONFIGS = Path(__file__).resolve().parents[2] / "configs" / "pipelines"
+_KINDS = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    list: "a list",
+}
+
+
+def load_config(name_or_path: str, overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Load a pipeline config as plain data: what JSON can hold, classes as dotted names.
+
+    Args:
+        name_or_path: `plate_training` is `configs/pipelines/plate_training.py`; else the path of
+            a `.py` config or of a `.json` snapshot.
+        overrides: Dotted key to new value, such as `{"train.max_epochs": 3}`.
+
+    Raises:
+        ConfigError: There is no such config, it cannot be read, or an override does not fit it.
+    """
+    path = _find(name_or_path)
+    try:
+        config = _read(path)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except Exception as error:  # a config is a program: it fails as it likes
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ConfigError(f"{path}: not a usable config: {reason}") from error
+    for key, value in (overrides or {}).items():
+        _override(config, key, value)
+    return config
+
+
+def parse_overrides(pairs: list[str]) -> dict[str, Any]:
+    """`["train.max_epochs=3"]` as `{"train.max_epochs": 3}`; values are YAML.
+
+    Raises:
+        ConfigError: A pair is no `KEY=VALUE`, or its value is no YAML.
+    """
+    overrides = {}
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        if not equals or not key.strip():
+            raise ConfigError(f"--set {pair}: expected KEY=VALUE, such as train.max_epochs=3")
+        try:
+            overrides[key.strip()] = _number(yaml.safe_load(text))
+        except yaml.YAMLError as error:
+            raise ConfigError(f"--set {pair}: the value is not YAML") from error
+    return overrides
+
+
+def _find(name_or_path: str) -> Path:
+    path = Path(name_or_path)
+    if path.suffix in (".py", ".json"):
+        if not path.is_file():
+            raise ConfigError(f"{path}: there is no such config file")
+        return path
+    names = sorted(file.stem for file in _CONFIGS.glob("[!_]*.py"))
+    if name_or_path not in names:
+        raise ConfigError(
+            f"config {name_or_path!r} is neither a .py or .json file nor one of: {', '.join(names)}"
+        )
+    return _CONFIGS / f"{name_or_path}.py"
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if path.suffix == ".json":
+        config = json.loads(path.read_text(encoding="utf-8"))
+    else:
+        # Half a second, which a command line that reads no config need not wait for.
+        from mmengine.config import Config
+
+        config = Config.fromfile(path, lazy_import=True).to_dict()
+    if not isinstance(config, dict):
+        raise ValueError("it is no table of keys")
+    # A leading underscore marks a config's own variables; JSON turns tuples into lists.
+    public = {key: value for key, value in config.items() if not key.startswith("_")}
+    return json.loads(json.dumps(public))  # type: ignore[no-any-return]
+
+
+def _number(value: Any) -> Any:
+    # YAML 1.1 reads 1e-3 as text.
+    if isinstance(value, str) and re.fullmatch(r"[-+]?\d+(\.\d*)?e[-+]?\d+", value, re.IGNORECASE):
+        return float(value)
+    return value
+
+
+def _override(config: dict[str, Any], key: str, value: Any) -> None:
+    table: Any = config
+    *parents, last = key.split(".")
+    for parent in parents:
+        table = table.get(parent) if isinstance(table, dict) else None
+    if not isinstance(table, dict) or last not in table:
+        known = list(_keys(config))
+        near = difflib.get_close_matches(key, known, n=1, cutoff=0)
+        raise ConfigError(f"unknown key {key!r}; the nearest is {near[0] if near else 'none'}")
+    if isinstance(table[last], dict):
+        if not isinstance(value, Mapping):
+            example = next(_keys(table[last]), "")
+            raise ConfigError(
+                f"{key}: holds further keys; set one of them, such as {key}.{example}"
+            )
+        for child, child_value in value.items():
+            _override(config, f"{key}.{child}", child_value)
+        return
+    table[last] = _fitted(key, table[last], value)
+
+
+def _keys(table: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    for key, value in table.items():
+        yield prefix + key
+        if isinstance(value, dict):
+            yield from _keys(value, f"{prefix}{key}.")
+
+
+def _fitted(key: str, old: Any, new: Any) -> Any:
+    """`new` in the type of `old`; KFP hands every whole number on as a float."""
+    if isinstance(new, float) and new.is_integer() and (old is None or type(old) is int):
+        return int(new)
+    if old is None:
+        return new
+    if type(old) is float and type(new) is int:
+        return float(new)
+    if type(new) is not type(old):
+        raise ConfigError(f"{key}: expected {_KINDS[type(old)]}, got {json.dumps(new)}")
+    if isinstance(old, list) and old:
+        return [_fitted(key, old[0], item) for item in new]
+    return new

@@ -1,0 +1,92 @@
+"""Scoring a model on a recorded data set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sub_module.datasets.coco import PlateImage, load_image, load_plate_images
+from sub_module.engine.infer import Detector
+from sub_module.metrics.average_precision import average_precision, board_detections, load_coco
+from sub_module.metrics.readings import ReadingScores, score_readings
+from sub_module.plates import PlateReading
+from sub_module.progress import Progress, silent
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How well a model reads a data set.
+
+    Attributes:
+        mAP: COCO 0.50:0.95 over the boxes of the categories that the model declares.
+        dv_mAP: The same with the divided IoU of masks; None: the model has no masks.
+        scores: EIR, wrong readings, and which reading is of which plate.
+        images: The ground truth.
+        readings: What the model read, image by image.
+    """
+
+    mAP: float
+    dv_mAP: float | None
+    scores: ReadingScores
+    images: tuple[PlateImage, ...]
+    readings: tuple[tuple[PlateReading, ...], ...]
+
+    @property
+    def EIR(self) -> float:
+        """Plates read exactly over all plates."""
+        return self.scores.EIR
+
+    @property
+    def wrong_share(self) -> float:
+        """Readings that are wrong or of no plate over all readings."""
+        return self.scores.wrong_share
+
+    @property
+    def num_images(self) -> int:
+        """Images read."""
+        return len(self.images)
+
+    @property
+    def num_plates(self) -> int:
+        """Plates in the ground truth."""
+        return self.scores.num_plates
+
+    @property
+    def results(self) -> list[dict[str, Any]]:
+        """For each image its `file`, the `truth` and the `readings`, as plain data."""
+        return [
+            {
+                "file": str(image.path),
+                "truth": [reading.to_dict() for reading in image.readings],
+                "readings": [reading.to_dict() for reading in found],
+            }
+            for image, found in zip(self.images, self.readings, strict=True)
+        ]
+
+
+def evaluate(detector: Detector, coco_file: Path, progress: Progress = silent) -> Evaluation:
+    """Read every image of a recorded set and score the readings.
+
+    Args:
+        detector: The model.
+        coco_file: As `record` wrote it; image names may be absolute.
+        progress: Told of images.
+
+    Raises:
+        DataError: The set or an image cannot be used, or the set is of another plate standard.
+    """
+    images = load_plate_images(coco_file, detector.standard)
+    readings = []
+    for done, image in enumerate(images, start=1):
+        readings.append(tuple(detector.predict([load_image(image.path)])[0]))
+        progress(done, len(images), "")
+    scores = score_readings([image.readings for image in images], readings)
+    detections = [
+        detection
+        for image, found in zip(images, readings, strict=True)
+        for detection in board_detections(image.image_id, found, detector.standard)
+    ]
+    precision = average_precision(load_coco(coco_file), detections, detector.categories, iou="box")
+    # A family with masks brings its own detections; the one family that there is has none.
+    return Evaluation(precision, None, scores, tuple(images), tuple(readings))

@@ -1,0 +1,57 @@
+"""The one interface of every model that reads plates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sub_module.errors import ModelError
+from sub_module.export.runtime import SETTINGS_FILE, OnnxDetector
+from sub_module.plates import PlateReading, PlateStandard
+
+
+class Detector(Protocol):
+    """A model that reads plates in whole images."""
+
+    @property
+    def standard(self) -> PlateStandard:
+        """The plates that it reads."""
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """The classes that it detects as boxes, which mAP is taken over."""
+
+    def predict(self, images: Sequence[NDArray[np.uint8]]) -> list[list[PlateReading]]:
+        """Read images, each (H, W, 3) RGB uint8; for each its readings, best first."""
+
+
+def load_detector(path: Path, num_threads: int = 2) -> Detector:
+    """Load a model to read with.
+
+    Args:
+        path: A checkpoint, the directory of an exported model, or that directory's settings file.
+        num_threads: CPU threads that it may use.
+
+    Raises:
+        ModelError: There is no such model, it is damaged, or not of this software.
+    """
+    if path.is_dir():
+        return OnnxDetector(path, num_threads)
+    if path.name == SETTINGS_FILE:
+        return OnnxDetector(path.parent, num_threads)
+    # Importing torch takes seconds, which reading with an exported model does not need.
+    import torch
+
+    from sub_module.engine.checkpoint import load_model
+
+    torch.set_num_threads(num_threads)
+    model = load_model(path)
+    if not hasattr(model, "predict"):
+        raise ModelError(f"{path}: a {type(model).__name__} does not read plates")
+    if torch.cuda.is_available():
+        model.cuda()
+    return model  # type: ignore[return-value]

@@ -1,0 +1,1 @@
+"""Model families; a config's `model.type` names one in `registry.MODELS`."""

@@ -1,0 +1,1 @@
+"""platenet: the compact model of the embedded default."""

@@ -1,0 +1,83 @@
+"""What platenet's networks look at: sizes, and whole images fitted to them; no torch in here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.uint8]
+# Pixels of the detector's input a cell of its heat map.
+STRIDE = 8
+
+
+@dataclass(frozen=True)
+class InputSizes:
+    """What the networks look at.
+
+    Attributes:
+        detector: (width, height) of the whole image, in pixels.
+        crop: (width, height) of the refiner's crop.
+        crop_margin: Surroundings in a crop on each side, as a share of the plate.
+        strip: (width, height) of the reader's strip.
+    """
+
+    detector: tuple[int, int]
+    crop: tuple[int, int]
+    crop_margin: float
+    strip: tuple[int, int]
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> InputSizes:
+        """Build from `model.sizes` of a config.
+
+        Raises:
+            KeyError: One is missing.
+        """
+        return cls(
+            detector=_size(config["detector"]),
+            crop=_size(config["crop"]),
+            crop_margin=float(config["crop_margin"]),
+            strip=_size(config["strip"]),
+        )
+
+    @property
+    def columns(self) -> int:
+        """Columns that the reader classifies."""
+        return self.strip[0] // 4
+
+    @property
+    def crop_region(self) -> tuple[float, float, float, float]:
+        """A crop's region in plate coordinates."""
+        m = self.crop_margin
+        return -m, -m, 1 + m, 1 + m
+
+
+def fit_scale(image_shape: Sequence[int], size: tuple[int, int]) -> float:
+    """The scale at which an image (height, width, ...) just fits into `size` (width, height)."""
+    return min(size[0] / image_shape[1], size[1] / image_shape[0])
+
+
+def letterbox(image: Image, size: tuple[int, int]) -> Image:
+    """Shrink or enlarge an image to fit `size` (width, height), grey at the right and below."""
+    scale = fit_scale(image.shape, size)
+    width, height = (
+        min(round(image.shape[1] * scale), size[0]),
+        min(round(image.shape[0] * scale), size[1]),
+    )
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    resized = cv2.resize(image, (max(1, width), max(1, height)), interpolation=method)
+    if resized.shape[1::-1] == size:
+        return np.asarray(resized, dtype=np.uint8)
+    boxed = np.full((size[1], size[0], 3), 128, np.uint8)
+    boxed[: resized.shape[0], : resized.shape[1]] = resized
+    return boxed
+
+
+def _size(values: Sequence[int]) -> tuple[int, int]:
+    width, height = values
+    return int(width), int(height)

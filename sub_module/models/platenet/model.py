@@ -1,0 +1,139 @@
+"""platenet: finds plates and their corners, rectifies each, and reads its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from mmengine.model import BaseModel
+from numpy.typing import NDArray
+from torch import Tensor
+
+from sub_module.models.platenet.inputs import InputSizes
+from sub_module.models.platenet.losses import classes_loss, corner_loss, heat_loss, offset_loss
+from sub_module.models.platenet.networks import ColumnReader, CornerRefiner, PlateDetector
+from sub_module.models.platenet.reading import PlateNetReader
+from sub_module.models.registry import MODELS
+from sub_module.plates import PlateReading, PlateStandard
+
+Array = NDArray[Any]
+
+
+@MODELS.register_module()
+class PlateNet(BaseModel):  # type: ignore[misc]
+    """The three networks together, trained in one go.
+
+    `detect`, `refine` and `read` are the networks as a reader uses them; `reader` puts them
+    together; `forward` is what mmengine's Runner calls.
+    """
+
+    def __init__(
+        self,
+        plates: Mapping[str, Any],
+        sizes: Mapping[str, Any],
+        widths: Mapping[str, int],
+        reading: Mapping[str, Any],
+        loss_weights: Mapping[str, float],
+    ) -> None:
+        """Build with random weights.
+
+        Args:
+            plates: A plate standard's config.
+            sizes: `InputSizes` by name.
+            widths: Base channels of `detector`, `refiner` and `reader`.
+            reading: What `PlateNetReader` is told.
+            loss_weights: For `heat`, `corners`, `offsets`, `layouts`, `is_plate`, `columns`.
+        """
+        super().__init__()
+        self.standard = PlateStandard.from_config(plates)
+        self.sizes = InputSizes.from_config(sizes)
+        self.detector = PlateDetector(widths["detector"])
+        self.refiner = CornerRefiner(widths["refiner"], len(self.standard.layouts), self.sizes.crop)
+        self.column_reader = ColumnReader(
+            widths["reader"], len(self.standard.alphabet), self.sizes.strip[1]
+        )
+        self.reader = PlateNetReader(self.standard, self.sizes, _TorchNetworks(self), **reading)
+        self._loss_weights = dict(loss_weights)
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """Boards: the classes that it detects as boxes."""
+        return self.standard.board_labels
+
+    def detect(self, images_NCHW: Tensor) -> tuple[Tensor, Tensor]:
+        """Peaks (N, 1, h, w): probability where a cell is a local maximum, else 0; and corner
+        offsets (N, 8, h, w) in strides."""
+        logits, corners = self.detector(images_NCHW)
+        heat = logits.sigmoid()
+        return heat * (F.max_pool2d(heat, 3, 1, 1) == heat), corners
+
+    def refine(self, crops_NCHW: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Corner offsets (N, 4, 2), layout probabilities (N, L), plate probability (N, 1)."""
+        offsets, layouts, is_plate = self.refiner(crops_NCHW)
+        return offsets, layouts.softmax(1), is_plate.sigmoid()
+
+    def read(self, strips_NCHW: Tensor) -> Tensor:
+        """Column probabilities (N, T, 1 + A)."""
+        return torch.softmax(self.column_reader(strips_NCHW), dim=2)
+
+    def forward(self, mode: str = "tensor", **batch: Any) -> Any:
+        """What the Runner calls.
+
+        Args:
+            mode: `loss`: `batch` is what `collate_samples` made; returns losses by name.
+                `predict`: `batch` has `images`, a list of RGB arrays, and `image_ids`; returns
+                dicts of image_id and readings. `tensor`: as `loss`, returns the raw outputs.
+            batch: See `mode`.
+        """
+        if mode == "predict":
+            readings = self.reader.read(batch["images"])
+            ids = batch["image_ids"]
+            return [{"image_id": i, "readings": r} for i, r in zip(ids, readings, strict=True)]
+        heat, corners = self.detector(batch["images"])
+        offsets, layouts, is_plate = self.refiner(batch["crops"])
+        columns = self.column_reader(batch["strips"])
+        if mode == "tensor":
+            return heat, corners, offsets, layouts, is_plate, columns
+        with_plate = batch["is_plate"]
+        plate_loss = F.binary_cross_entropy_with_logits(is_plate[:, 0].float(), with_plate)
+        losses = {
+            "heat": heat_loss(heat, batch["heat"]),
+            "corners": corner_loss(corners, batch["corners"], batch["corner_weights"]),
+            "offsets": offset_loss(offsets, batch["offsets"], with_plate),
+            "layouts": classes_loss(layouts, batch["layouts"]),
+            "is_plate": plate_loss,
+            "columns": classes_loss(columns, batch["labels"]),
+        }
+        return {f"loss_{name}": loss * self._loss_weights[name] for name, loss in losses.items()}
+
+    def predict(self, images: Sequence[NDArray[np.uint8]]) -> list[list[PlateReading]]:
+        """Read images, each (H, W, 3) RGB."""
+        return self.reader.read(images)
+
+
+class _TorchNetworks:
+    """A PlateNet's networks on arrays (see `reading.Networks`)."""
+
+    def __init__(self, model: PlateNet) -> None:
+        # A tuple keeps torch from registering the model as a module of itself.
+        self._model = (model,)
+
+    def detect(self, images: Array) -> tuple[Array, ...]:
+        return self._run("detect", images)
+
+    def refine(self, crops: Array) -> tuple[Array, ...]:
+        return self._run("refine", crops)
+
+    def read(self, strips: Array) -> Array:
+        return self._run("read", strips)[0]
+
+    def _run(self, name: str, array: Array) -> tuple[Array, ...]:
+        model = self._model[0]
+        device = next(model.parameters()).device
+        with torch.inference_mode():
+            out = getattr(model, name)(torch.from_numpy(array).to(device))
+        outputs = out if isinstance(out, tuple) else (out,)
+        return tuple(tensor.float().cpu().numpy() for tensor in outputs)

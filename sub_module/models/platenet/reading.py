@@ -1,0 +1,204 @@
+"""From images to readings with platenet's networks, whoever runs them: torch or an ONNX runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from sub_module.datasets.rectify import rectify
+from sub_module.models.platenet.decode import RowText, decode_columns, decode_peaks
+from sub_module.models.platenet.inputs import STRIDE, InputSizes, fit_scale, letterbox
+from sub_module.plates import Layout, PlateReading, PlateStandard
+from sub_module.plates.geometry import UNIT_SQUARE, Corners, map_points, plate_to_image
+
+Array = NDArray[Any]
+Image = NDArray[np.uint8]
+
+
+class Networks(Protocol):
+    """The three networks on arrays; `PlateNet` says what goes in and out."""
+
+    def detect(self, images: Array) -> tuple[Array, ...]:
+        """(N, 3, H, W) uint8 to peaks and corner offsets."""
+
+    def refine(self, crops: Array) -> tuple[Array, ...]:
+        """(N, 3, H, W) uint8 to offsets, layout and plate probabilities."""
+
+    def read(self, strips: Array) -> Array:
+        """(N, 1, H, W) uint8 to column probabilities."""
+
+
+class _Candidate:
+    """A plate on its way to a reading."""
+
+    def __init__(self, image_index: int, corners: Corners, heat: float) -> None:
+        self.image_index = image_index
+        self.corners = corners
+        self.heat = heat
+        self.plate_probability = 0.0
+        self.layout_index = 0
+
+    @property
+    def box(self) -> tuple[float, float, float, float]:
+        (x1, y1), (x2, y2) = self.corners.min(0), self.corners.max(0)
+        return float(x1), float(y1), float(x2), float(y2)
+
+
+class PlateNetReader:
+    """Detect, refine twice, read the rows, put the texts together."""
+
+    def __init__(
+        self,
+        standard: PlateStandard,
+        sizes: InputSizes,
+        networks: Networks,
+        min_heat: float,
+        min_plate: float,
+        min_score: float,
+        max_plates: int,
+        num_refinements: int,
+        overlap: float,
+    ) -> None:
+        """Put a reader together.
+
+        Args:
+            standard: The plates to read.
+            sizes: What the networks look at.
+            networks: Who runs them.
+            min_heat: Peaks below this are not looked at.
+            min_plate: Crops whose plate probability is below this are dropped.
+            min_score: Readings below this are dropped.
+            max_plates: Peaks looked at in an image, highest first.
+            num_refinements: How often corners are refined.
+            overlap: Of two plates whose boxes have a larger IoU, the better one stays.
+        """
+        self._standard = standard
+        self._sizes = sizes
+        self._networks = networks
+        self._min_heat = min_heat
+        self._min_plate = min_plate
+        self._min_score = min_score
+        self._max_plates = max_plates
+        self._num_refinements = num_refinements
+        self._overlap = overlap
+
+    def read(self, images: Sequence[Image]) -> list[list[PlateReading]]:
+        """Read images, each (H, W, 3) RGB uint8; for each its readings, best first."""
+        candidates = self._detect(images)
+        for _ in range(self._num_refinements):
+            candidates = self._refine(images, candidates)
+        candidates = self._without_doubles(candidates)
+        readings: list[list[PlateReading]] = [[] for _ in images]
+        for candidate, rows in zip(candidates, self._read_rows(images, candidates), strict=True):
+            reading = self._reading(candidate, rows)
+            if reading is not None and reading.score >= self._min_score:
+                readings[candidate.image_index].append(reading)
+        return [sorted(found, key=lambda reading: -reading.score) for found in readings]
+
+    def _detect(self, images: Sequence[Image]) -> list[_Candidate]:
+        if not len(images):
+            return []
+        size = self._sizes.detector
+        inputs = np.stack([letterbox(image, size).transpose(2, 0, 1) for image in images])
+        heats, corners = self._networks.detect(inputs)
+        candidates = []
+        for index, image in enumerate(images):
+            quads, heat = decode_peaks(
+                heats[index, 0],
+                corners[index],
+                STRIDE,
+                self._min_heat,
+                self._max_plates,
+            )
+            scale = fit_scale(image.shape, size)
+            candidates += [
+                _Candidate(index, quad / scale, float(h))
+                for quad, h in zip(quads, heat, strict=True)
+                if _is_convex(quad)
+            ]
+        return candidates
+
+    def _refine(self, images: Sequence[Image], candidates: list[_Candidate]) -> list[_Candidate]:
+        if not candidates:
+            return []
+        region, size = self._sizes.crop_region, self._sizes.crop
+        crops = [rectify(images[c.image_index], c.corners, region, size) for c in candidates]
+        inputs = np.ascontiguousarray(np.stack(crops).transpose(0, 3, 1, 2))
+        offsets, layouts, plates = self._networks.refine(inputs)
+        kept = []
+        for n, candidate in enumerate(candidates):
+            candidate.plate_probability = float(plates[n, 0])
+            candidate.layout_index = int(layouts[n].argmax())
+            moved = map_points(plate_to_image(candidate.corners), UNIT_SQUARE + offsets[n])
+            if candidate.plate_probability >= self._min_plate and _is_convex(moved):
+                candidate.corners = moved
+                kept.append(candidate)
+        return kept
+
+    def _without_doubles(self, candidates: list[_Candidate]) -> list[_Candidate]:
+        kept: list[_Candidate] = []
+        for candidate in sorted(candidates, key=lambda c: -c.heat * c.plate_probability):
+            if not any(
+                other.image_index == candidate.image_index
+                and _box_iou(other.box, candidate.box) > self._overlap
+                for other in kept
+            ):
+                kept.append(candidate)
+        return kept
+
+    def _read_rows(
+        self, images: Sequence[Image], candidates: list[_Candidate]
+    ) -> list[list[RowText]]:
+        if not candidates:
+            return []
+        strips, slots, counts = [], [], []
+        for candidate in candidates:
+            layout = self._layout(candidate)
+            counts.append(len(layout.rows))
+            for row in layout.rows:
+                image = images[candidate.image_index]
+                strip = rectify(image, candidate.corners, row.box, self._sizes.strip)
+                strips.append(cv2.cvtColor(strip, cv2.COLOR_RGB2GRAY)[None])
+                slots.append(row.slots)
+        probabilities = self._networks.read(np.stack(strips))
+        texts = iter(decode_columns(probabilities, slots, self._standard.alphabet))
+        return [[next(texts) for _ in range(count)] for count in counts]
+
+    def _reading(self, candidate: _Candidate, rows: list[RowText]) -> PlateReading | None:
+        layout = self._layout(candidate)
+        characters = [character for row in rows for character in row.characters]
+        if not layout.fits(characters):
+            return None
+        confidence = float(np.prod([row.confidence for row in rows]))
+        tl, tr, br, bl = ((float(x), float(y)) for x, y in candidate.corners)
+        return PlateReading(
+            layout=layout.name,
+            box=candidate.box,
+            corners=(tl, tr, br, bl),
+            **layout.fields_of(characters),
+            text="".join(c or "" for c in characters),
+            score=candidate.plate_probability * confidence,
+        )
+
+    def _layout(self, candidate: _Candidate) -> Layout:
+        return self._standard.layouts[candidate.layout_index]
+
+
+def _is_convex(quad: Corners) -> bool:
+    """Whether four corners run clockwise round an area of some pixels."""
+    edges = np.roll(quad, -1, 0) - quad
+    following = np.roll(edges, -1, 0)
+    turns = edges[:, 0] * following[:, 1] - edges[:, 1] * following[:, 0]
+    return bool(np.isfinite(quad).all() and (turns > 1.0).all())
+
+
+def _box_iou(a: Sequence[float], b: Sequence[float]) -> float:
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    shared = max(width, 0.0) * max(height, 0.0)
+    areas = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1])
+    return shared / (areas - shared) if shared else 0.0

@@ -1,0 +1,277 @@
+"""Training samples for platenet: what its networks see of an image, and should say of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from sub_module.datasets.coco import PlateImage, load_image, load_plate_images
+from sub_module.datasets.rectify import rectify
+from sub_module.models.platenet.inputs import InputSizes, fit_scale, letterbox
+from sub_module.plates import PlateStandard
+from sub_module.plates.geometry import (
+    UNIT_SQUARE,
+    Corners,
+    image_to_plate,
+    map_points,
+    plate_to_image,
+    region_corners,
+)
+
+Image = NDArray[np.uint8]
+IGNORED = -100
+
+
+class PlateTrainingSet(Dataset[dict[str, Any]]):
+    """Images of a recorded data set as samples for the networks, newly varied at each look."""
+
+    def __init__(
+        self,
+        coco_file: Path,
+        standard: PlateStandard,
+        sizes: InputSizes,
+        stride: int,
+        settings: Mapping[str, Any],
+    ) -> None:
+        """Load the index; images are read when asked for.
+
+        Args:
+            coco_file: A COCO file of `record`.
+            standard: The plates in it.
+            sizes: What the networks look at.
+            stride: Pixels of the detector's input a cell of its heat map.
+            settings: `train.samples` of a config.
+        """
+        self._images = load_plate_images(coco_file, standard)
+        self._standard = standard
+        self._sizes = sizes
+        self._stride = stride
+        self._settings = settings
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        """Arrays of one image by name; `collate_samples` says their shapes."""
+        # The Runner seeds NumPy's global state for each process.
+        rng = np.random.default_rng(np.random.randint(2**31))
+        record = self._images[index]
+        image = load_image(record.path)
+        sample = self._detector_sample(image, record, rng)
+        sample |= self._refiner_samples(image, record, rng)
+        sample |= self._reader_samples(image, record, rng)
+        return sample
+
+    def _detector_sample(
+        self, image: Image, record: PlateImage, rng: np.random.Generator
+    ) -> dict[str, Any]:
+        width, height = self._sizes.detector
+        view = letterbox(image, (width, height))
+        scale = fit_scale(image.shape, (width, height))
+        zoom = float(np.exp(rng.uniform(*np.log(self._settings["zoom"]))))
+        shift = (1 - zoom) / 2 + rng.uniform(-0.5, 0.5, 2) * self._settings["shift"]
+        affine = np.array([[zoom, 0, shift[0] * width], [0, zoom, shift[1] * height]])
+        view = _uint8(
+            cv2.warpAffine(view, affine, (width, height), borderMode=cv2.BORDER_REFLECT_101)
+        )
+        gain, offset = rng.uniform(0.7, 1.3, 3), rng.uniform(-20, 20)
+        table = np.clip(np.arange(256)[:, None] * gain + offset, 0, 255).astype(np.uint8)
+        view = _uint8(cv2.LUT(view, table.reshape(1, 256, 3)))
+        quads = [np.array(r.corners) * scale * zoom + affine[:, 2] for r in record.readings]
+        heat, corners, weights = detector_targets(quads, (width, height), self._stride)
+        image_CHW = np.ascontiguousarray(view.transpose(2, 0, 1))
+        return {"images": image_CHW, "heat": heat, "corners": corners, "corner_weights": weights}
+
+    def _refiner_samples(
+        self, image: Image, record: PlateImage, rng: np.random.Generator
+    ) -> dict[str, Any]:
+        crops, offsets, layouts, plates = [], [], [], []
+        names = [layout.name for layout in self._standard.layouts]
+        truths = [np.array(reading.corners, np.float32) for reading in record.readings]
+        for reading, truth in zip(record.readings, truths, strict=True):
+            for _ in range(self._settings["crops_per_plate"]):
+                rough = jitter(truth, self._settings["crop_jitter"] * rng.random(), rng)
+                crops.append(self._crop(image, rough))
+                offsets.append(map_points(image_to_plate(rough), truth) - UNIT_SQUARE)
+                layouts.append(names.index(reading.layout))
+                plates.append(1.0)
+        for _ in range(self._settings["empty_crops_per_image"]):
+            empty = _random_quad(image.shape, rng)
+            if not any(_near(empty, truth) for truth in truths):
+                crops.append(self._crop(image, empty))
+                offsets.append(np.zeros((4, 2), np.float32))
+                layouts.append(IGNORED)
+                plates.append(0.0)
+        width, height = self._sizes.crop
+        return {
+            "crops": _stack(crops, (3, height, width), np.uint8),
+            "offsets": _stack(offsets, (4, 2), np.float32),
+            "layouts": np.array(layouts, np.int64),
+            "is_plate": np.array(plates, np.float32),
+        }
+
+    def _crop(self, image: Image, corners: Corners) -> Image:
+        return rectify(image, corners, self._sizes.crop_region, self._sizes.crop).transpose(2, 0, 1)
+
+    def _reader_samples(
+        self, image: Image, record: PlateImage, rng: np.random.Generator
+    ) -> dict[str, Any]:
+        strips, labels = [], []
+        for reading, characters in zip(record.readings, record.characters, strict=True):
+            layout = self._standard.layout(reading.layout)
+            for _ in range(self._settings["strips_per_row"]):
+                truth = np.array(reading.corners, np.float32)
+                corners = jitter(truth, self._settings["strip_jitter"] * rng.random(), rng)
+                to_plate = image_to_plate(corners)
+                polygons = [(c, map_points(to_plate, polygon)) for c, polygon in characters]
+                for row in layout.rows:
+                    strip = rectify(image, corners, row.box, self._sizes.strip)
+                    strips.append(cv2.cvtColor(strip, cv2.COLOR_RGB2GRAY)[None])
+                    inside = [
+                        (self._standard.alphabet.index(c), _in_region(polygon, row.box))
+                        for c, polygon in polygons
+                        if row.box[1] < polygon[:, 1].mean() < row.box[3]
+                    ]
+                    labels.append(column_labels(inside, self._sizes.columns))
+        return {
+            "strips": _stack(strips, (1, self._sizes.strip[1], self._sizes.strip[0]), np.uint8),
+            "labels": _stack(labels, (self._sizes.columns,), np.int64),
+        }
+
+
+def detector_targets(
+    quads: Sequence[NDArray[np.floating]], size: tuple[int, int], stride: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """What a detector should say of an image.
+
+    Args:
+        quads: (4, 2) corners of each plate in pixels of the detector's input.
+        size: (width, height) of that input.
+        stride: Pixels a cell.
+
+    Returns:
+        Heat (1, h, w): 1 in the cell of a plate's centre, falling off as a Gaussian of the plate's
+        size; corner offsets (8, h, w) from cell centres, in strides; and weights (1, h, w) of
+        those: a Gaussian's values where it is above one half, over the plate's height in strides,
+        so that near plates do not drown far ones.
+    """
+    columns, rows = size[0] // stride, size[1] // stride
+    heat = np.zeros((1, rows, columns), np.float32)
+    corners = np.zeros((8, rows, columns), np.float32)
+    weights = np.zeros((1, rows, columns), np.float32)
+    xs, ys = np.meshgrid(np.arange(columns) + 0.5, np.arange(rows) + 0.5)
+    for quad in quads:
+        scaled = np.asarray(quad, np.float32) / stride
+        centre = scaled.mean(0)
+        if not (0 <= centre[0] < columns and 0 <= centre[1] < rows):
+            continue
+        spread = np.maximum((scaled.max(0) - scaled.min(0)) * 0.15, 0.6)
+        peak = np.floor(centre) + 0.5
+        gaussian = np.exp(
+            -(((xs - peak[0]) / spread[0]) ** 2 + ((ys - peak[1]) / spread[1]) ** 2) / 2
+        )
+        nearest = gaussian > heat[0]
+        heat[0] = np.where(nearest, gaussian, heat[0])
+        positive = nearest & (gaussian > 0.5)
+        offsets = scaled.reshape(8, 1, 1) - np.stack([xs, ys] * 4)
+        corners = np.where(positive, offsets, corners).astype(np.float32)
+        height = np.linalg.norm(scaled[3] - scaled[0] + scaled[2] - scaled[1]) / 2
+        weights[0] = np.where(positive, gaussian / max(float(height), 1.0), weights[0])
+    return heat, corners, weights
+
+
+def column_labels(
+    characters: Sequence[tuple[int, NDArray[np.float32]]], num_columns: int
+) -> NDArray[np.int64]:
+    """The class of each column of a strip: 0 for blank, 1 + index of the character there.
+
+    A character claims the middle seven tenths of its ink, so that neighbours stay apart, and at
+    least the column of its middle and half a column to each side.
+
+    Args:
+        characters: (index in the alphabet, (n, 2) outline in shares of the strip).
+        num_columns: Columns of a strip.
+    """
+    labels = np.zeros(num_columns, np.int64)
+    centres = np.arange(num_columns) + 0.5
+    for index, outline in characters:
+        left, right = outline[:, 0].min() * num_columns, outline[:, 0].max() * num_columns
+        half = max(0.35 * (right - left), 0.75)
+        labels[np.abs(centres - (left + right) / 2) <= half] = 1 + index
+    return labels
+
+
+def jitter(corners: Corners, amount: float, rng: np.random.Generator) -> Corners:
+    """Move, scale and bend a quadrangle by chance, as a detector's mistakes would.
+
+    Args:
+        corners: (4, 2) pixels.
+        amount: Standard deviation of the shift, as a share of the plate's width and height.
+        rng: Where chance comes from.
+    """
+    unit = UNIT_SQUARE - 0.5
+    bent = unit * np.exp(rng.normal(0, amount, 2)) + rng.normal(0, amount, 2)
+    bent = bent + rng.normal(0, amount * 0.4, (4, 2)) + 0.5
+    return map_points(plate_to_image(corners), bent.astype(np.float32))
+
+
+def collate_samples(samples: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
+    """Join the samples of several images.
+
+    Returns:
+        Of N images: images (N, 3, H, W) uint8, heat, corner_weights (N, 1, h, w), corners
+        (N, 8, h, w). Of all their crops: crops (M, 3, H, W) uint8, offsets (M, 4, 2) in plate
+        coordinates, layouts (M,) with `IGNORED` where there is no plate, is_plate (M,). Of all
+        their strips: strips (S, 1, H, W) uint8, labels (S, T). M and S are at least 1: with
+        nothing to learn from, one blank sample whose labels are ignored stands in.
+    """
+    whole = ("images", "heat", "corners", "corner_weights")
+    batch = {key: np.stack([sample[key] for sample in samples]) for key in whole}
+    for key in samples[0].keys() - set(whole):
+        batch[key] = np.concatenate([sample[key] for sample in samples])
+    for key, ignored in (
+        ("crops", {"layouts": IGNORED, "is_plate": 0}),
+        ("strips", {"labels": IGNORED}),
+    ):
+        if not len(batch[key]):
+            for name in [key, *ignored, *(["offsets"] if key == "crops" else [])]:
+                blank = np.full(
+                    (1, *batch[name].shape[1:]), ignored.get(name, 0), batch[name].dtype
+                )
+                batch[name] = blank
+    return {key: torch.from_numpy(array) for key, array in batch.items()}
+
+
+def _random_quad(image_shape: Sequence[int], rng: np.random.Generator) -> Corners:
+    """An upright rectangle of a plate's proportions anywhere in the image."""
+    height, width = image_shape[:2]
+    w = width * rng.uniform(0.08, 0.4)
+    h = w / rng.uniform(1.5, 5.5)
+    x, y = rng.uniform(0, width - w), rng.uniform(0, max(height - h, 1))
+    return region_corners((x, y, x + w, y + h))
+
+
+def _near(a: Corners, b: Corners) -> bool:
+    return bool((a.min(0) < b.max(0)).all() and (b.min(0) < a.max(0)).all())
+
+
+def _uint8(array: Any) -> Image:
+    return np.asarray(array, dtype=np.uint8)
+
+
+def _in_region(polygon: NDArray[np.float32], region: Sequence[float]) -> NDArray[np.float32]:
+    """Points in plate coordinates as shares of a region."""
+    x1, y1, x2, y2 = region
+    return np.asarray((polygon - (x1, y1)) / (x2 - x1, y2 - y1), dtype=np.float32)
+
+
+def _stack(arrays: list[Any], shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
+    return np.stack(arrays).astype(dtype) if arrays else np.zeros((0, *shape), dtype)

@@ -1,0 +1,94 @@
+"""Checkpoints: complete in one file, and never trusted."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from sub_module.engine.checkpoint import build_model, description, load_detector, load_model
+from sub_module.errors import ModelError
+from tests.standards import kr_standard, tiny_standard
+from tests.sub_module.small import small_config
+
+
+def saved(path: Path, **changes: Any) -> Path:
+    """A checkpoint of a small model with random weights."""
+    standard = kr_standard()
+    config = small_config(standard)["model"]
+    torch.manual_seed(0)
+    model = build_model(config, standard)
+    content = {"state_dict": model.state_dict(), "plateflow": description(config, standard)}
+    torch.save({**content, **changes}, path)
+    return path
+
+
+def test_the_file_alone_is_enough(tmp_path: Path) -> None:
+    model = load_model(saved(tmp_path / "model.pth"))
+    assert model.standard == kr_standard()
+    assert not model.training
+
+
+def test_another_plate_standard_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"model\.pth: made for the plate standard kr .* not tiny"):
+        load_model(saved(tmp_path / "model.pth"), tiny_standard())
+
+
+def test_damaged_files_are_refused(tmp_path: Path) -> None:
+    path = saved(tmp_path / "model.pth")
+    whole = path.read_bytes()
+    for content in (b"", b"not a checkpoint", whole[:1000], whole[:-1000]):
+        path.write_bytes(content)
+        with pytest.raises(ModelError, match=r"model\.pth: damaged, or no checkpoint"):
+            load_model(path)
+    with pytest.raises(ModelError, match=r"nowhere\.pth: no such file"):
+        load_model(tmp_path / "nowhere.pth")
+
+
+def test_a_checkpoint_of_something_else_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "other.pth"
+    torch.save({"state_dict": {}}, path)
+    with pytest.raises(ModelError, match=r"other\.pth: no checkpoint of Plateflow"):
+        load_model(path)
+
+
+def test_code_in_a_checkpoint_does_not_run(tmp_path: Path) -> None:
+    class Attack:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return os.system, (f"touch {tmp_path / 'owned'}",)
+
+    path = saved(tmp_path / "model.pth", attack=Attack())
+    with pytest.raises(ModelError, match="damaged, or no checkpoint"):
+        load_model(path)
+    path.write_bytes(pickle.dumps(Attack()))
+    with pytest.raises(ModelError, match="damaged, or no checkpoint"):
+        load_model(path)
+    assert not (tmp_path / "owned").exists()
+
+
+def test_only_registered_models_are_built(tmp_path: Path) -> None:
+    standard = kr_standard()
+    for name in ("os.system", "torch.nn.Linear", "NoSuchNet", ""):
+        with pytest.raises(ModelError, match="is none of: PlateNet"):
+            build_model({"type": name}, standard)
+    evil = {**description({"type": "os.system"}, standard)}
+    with pytest.raises(ModelError, match="'system' is none of"):
+        load_model(saved(tmp_path / "model.pth", plateflow=evil))
+
+
+def test_weights_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+    config = small_config(kr_standard())["model"]
+    other = {**config, "widths": {"detector": 16, "refiner": 8, "reader": 8}}
+    path = saved(tmp_path / "model.pth", plateflow=description(other, kr_standard()))
+    with pytest.raises(ModelError, match=r"model\.pth: ") as caught:
+        load_model(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_exported_model_that_is_none(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"settings\.json: No such file"):
+        load_detector(tmp_path)

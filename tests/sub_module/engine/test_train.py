@@ -1,0 +1,127 @@
+"""Training: to the end, through a kill, and over bad input."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from sub_module.engine.checkpoint import load_checkpoint, load_model
+from sub_module.engine.train import train
+from sub_module.errors import DataError, ModelError
+from tests.standards import REPOSITORY, kr_standard, tiny_standard
+from tests.sub_module.small import drawn_set, small_config
+
+
+@pytest.fixture(scope="module")
+def training_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return drawn_set(tmp_path_factory.mktemp("data"), kr_standard(), 40)
+
+
+def scalars(work_dir: Path) -> list[dict[str, float]]:
+    files = sorted(work_dir.glob("*/vis_data/scalars.json"))
+    return [json.loads(line) for file in files for line in file.read_text().splitlines()]
+
+
+def test_one_process_trains_logs_and_leaves_candidates(training_set: Path, tmp_path: Path) -> None:
+    seen: list[tuple[int, int, str]] = []
+    config = small_config(kr_standard(), max_epochs=2, num_processes=1)
+    result = train(config, training_set, tmp_path, lambda *state: seen.append(state))
+    assert result.num_epochs == 2
+    assert 0 <= result.metrics["EIR"] <= 1
+    # 24 images in batches of 8.
+    assert [done for done, _, _ in seen] == [1, 2, 3, 4, 5, 6]
+    assert "EIR" in seen[-1][2]
+    for candidate in result.candidates:
+        assert set(load_checkpoint(candidate)) == {"state_dict", "plateflow"}
+        assert load_model(candidate).standard == kr_standard()
+    logged = {key for record in scalars(tmp_path) for key in record}
+    assert {"loss", "loss_heat", "lr", "mAP", "EIR", "process_memory_mib"} <= logged
+    assert list(tmp_path.glob("*/vis_data/events.out.tfevents.*"))
+
+
+def test_two_processes_train_another_standard(tmp_path: Path) -> None:
+    standard = tiny_standard()
+    training_set = drawn_set(tmp_path / "data", standard, 24)
+    config = small_config(standard, max_epochs=1, num_processes=2)
+    result = train(config, training_set, tmp_path / "work")
+    assert load_model(result.candidates[0]).standard == standard
+
+
+def test_training_learns(training_set: Path, tmp_path: Path) -> None:
+    config = small_config(kr_standard(), max_epochs=6, num_processes=1)
+    train(config, training_set, tmp_path)
+    losses = [record["loss"] for record in scalars(tmp_path) if "loss" in record]
+    assert sum(losses[-3:]) < 0.8 * sum(losses[:3])
+
+
+SCRIPT = """
+import json, sys
+from pathlib import Path
+from sub_module.engine.train import train
+
+if __name__ == "__main__":
+    config = json.loads(Path(sys.argv[1]).read_text())
+    result = train(config, Path(sys.argv[2]), Path(sys.argv[3]))
+    print("EPOCHS", result.num_epochs)
+"""
+
+
+@pytest.mark.parametrize("num_processes", [1, 2])
+def test_a_killed_training_goes_on_where_it_was(
+    training_set: Path, tmp_path: Path, num_processes: int
+) -> None:
+    config = small_config(kr_standard(), max_epochs=6, num_processes=num_processes)
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "job.py").write_text(SCRIPT)
+    work_dir = tmp_path / "work"
+    arguments = [str(tmp_path / "config.json"), str(training_set), str(work_dir)]
+    command = [sys.executable, str(tmp_path / "job.py"), *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    log = (tmp_path / "log").open("wb")
+    process = subprocess.Popen(
+        command, env=environment, stdout=log, stderr=log, start_new_session=True
+    )
+    deadline = time.monotonic() + 180
+    while not (work_dir / "epoch_2.pth").exists():
+        assert process.poll() is None, (tmp_path / "log").read_text()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    _wait_until_alone(process.pid, deadline)
+    # A file that was being written when the power went away.
+    (work_dir / "epoch_9.pth").write_bytes(b"half a checkp")
+    again = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=180)
+    assert again.returncode == 0, again.stderr
+    assert "EPOCHS 6" in again.stdout
+    second = sorted(work_dir.glob("*/vis_data/scalars.json"))[-1]
+    first_logged = json.loads(second.read_text().splitlines()[0])
+    assert first_logged["epoch"] >= 3
+
+
+def _wait_until_alone(session: int, deadline: float) -> None:
+    """No process of the killed training lives on: the others notice that the first is gone."""
+    while True:
+        alive = subprocess.run(["pgrep", "-s", str(session)], capture_output=True, check=False)
+        if alive.returncode != 0:
+            return
+        assert time.monotonic() < deadline, "a training process outlived the kill"
+        time.sleep(0.1)
+
+
+def test_bad_input_is_named_before_training_starts(training_set: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"train\.json: No such file"):
+        train(small_config(kr_standard()), tmp_path / "nowhere", tmp_path / "work")
+    with pytest.raises(DataError, match="plate standard"):
+        train(small_config(tiny_standard()), training_set, tmp_path / "work")
+    broken = small_config(kr_standard())
+    broken["model"]["widths"] = {"detector": 8}
+    with pytest.raises(ModelError, match="model PlateNet: 'refiner'"):
+        train(broken, training_set, tmp_path / "work")

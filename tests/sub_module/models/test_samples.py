@@ -1,0 +1,119 @@
+"""What platenet's networks learn from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sub_module.models.platenet.samples import (
+    IGNORED,
+    InputSizes,
+    PlateTrainingSet,
+    collate_samples,
+    column_labels,
+    detector_targets,
+    jitter,
+    letterbox,
+)
+from sub_module.plates import PlateStandard
+from sub_module.plates.geometry import region_corners
+from tests.standards import kr_standard, tiny_standard
+from tests.sub_module.small import SAMPLES, SIZES, drawn_set
+
+
+def test_a_plate_is_a_peak_in_the_cell_of_its_centre() -> None:
+    quad = region_corners((40, 24, 104, 56))  # centre (72, 40): column 9, row 5 at stride 8
+    heat, corners, weights = detector_targets([quad], (160, 96), 8)
+    assert np.argwhere(heat[0] == 1).tolist() == [[5, 9]]
+    # From the cell's centre (76, 44), in strides: the top left corner (40, 24).
+    assert corners[:2, 5, 9].tolist() == [-4.5, -2.5]
+    # The plate is 32 pixels high: four strides.
+    assert weights[0, 5, 9] == pytest.approx(1 / 4)
+    assert weights[0, 0, 0] == 0
+
+
+def test_a_plate_whose_centre_left_the_view_is_no_target() -> None:
+    heat, _, weights = detector_targets([region_corners((-90, 0, -10, 20))], (160, 96), 8)
+    assert heat.max() == 0
+    assert weights.max() == 0
+
+
+def outline(left: float, right: float) -> np.ndarray:
+    return region_corners((left, 0.2, right, 0.8))
+
+
+LABELS = [
+    ([], "00000000", "an empty strip"),
+    # Ink from 2.0 to 6.0 of 8 columns: the middle seven tenths are 2.6 to 5.4.
+    ([(3, outline(2 / 8, 6 / 8))], "00044000", "the middle of the ink"),
+    # Ink of a third of a column still claims a column and its neighbours within 0.75.
+    ([(0, outline(4.4 / 8, 4.7 / 8))], "00001000", "a thin character"),
+    ([(0, outline(0, 3 / 8)), (1, outline(3 / 8, 6 / 8))], "01002000", "neighbours stay apart"),
+]
+
+
+@pytest.mark.parametrize(("characters", "wanted", "reason"), LABELS, ids=[c[2] for c in LABELS])
+def test_columns_are_labelled_by_hand_worked_cases(
+    characters: list[tuple[int, np.ndarray]], wanted: str, reason: str
+) -> None:
+    found = "".join(str(label) for label in column_labels(characters, 8))
+    # Every claimed column lies within the ink or within 0.75 columns of its middle.
+    assert found.replace("0", "") != "" or not characters
+    for index, shape in characters:
+        columns = [i for i, label in enumerate(found) if label == str(1 + index)]
+        left, right = shape[:, 0].min() * 8, shape[:, 0].max() * 8
+        half = max(0.35 * (right - left), 0.75)
+        middle = (left + right) / 2
+        assert columns == [i for i in range(8) if abs(i + 0.5 - middle) <= half]
+
+
+def test_no_jitter_is_no_change() -> None:
+    corners = region_corners((10, 10, 60, 30))
+    assert jitter(corners, 0.0, np.random.default_rng(0)) == pytest.approx(corners, abs=1e-4)
+
+
+def test_letterbox_keeps_proportions() -> None:
+    boxed = letterbox(np.full((100, 400, 3), 255, np.uint8), (64, 48))
+    assert boxed.shape == (48, 64, 3)
+    assert (boxed[:16] == 255).all()
+    assert (boxed[16:] == 128).all()
+
+
+@pytest.mark.parametrize("standard", [kr_standard(), tiny_standard()], ids=lambda s: s.name)
+def test_samples_of_a_drawn_set(standard: PlateStandard, tmp_path: Path) -> None:
+    training_set = drawn_set(tmp_path, standard, 24)
+    sizes = InputSizes.from_config(SIZES)
+    np.random.seed(0)
+    samples = PlateTrainingSet(training_set / "train.json", standard, sizes, 8, SAMPLES)
+    batch = collate_samples([samples[i] for i in range(len(samples))])
+    width, height = sizes.detector
+    assert batch["images"].shape == (len(samples), 3, height, width)
+    assert batch["offsets"].shape == (len(batch["crops"]), 4, 2)
+    with_plate = batch["is_plate"] == 1
+    assert 0 < with_plate.sum() < len(with_plate)
+    assert (batch["layouts"][~with_plate] == IGNORED).all()
+    # Every character of the alphabet, and blank, is somewhere in the labels.
+    assert set(batch["labels"].unique().tolist()) <= set(range(1 + len(standard.alphabet)))
+    assert (batch["labels"] == 0).any()
+    assert (batch["labels"] > 0).float().mean() > 0.15
+
+
+def test_a_batch_without_plates_still_has_one_ignored_sample_of_each_kind() -> None:
+    empty = {
+        "images": np.zeros((3, 32, 32), np.uint8),
+        "heat": np.zeros((1, 4, 4), np.float32),
+        "corners": np.zeros((8, 4, 4), np.float32),
+        "corner_weights": np.zeros((1, 4, 4), np.float32),
+        "crops": np.zeros((0, 3, 16, 16), np.uint8),
+        "offsets": np.zeros((0, 4, 2), np.float32),
+        "layouts": np.zeros((0,), np.int64),
+        "is_plate": np.zeros((0,), np.float32),
+        "strips": np.zeros((0, 1, 16, 32), np.uint8),
+        "labels": np.zeros((0, 8), np.int64),
+    }
+    batch = collate_samples([empty, empty])
+    assert batch["crops"].shape[0] == batch["offsets"].shape[0] == batch["strips"].shape[0] == 1
+    assert batch["layouts"].tolist() == [IGNORED]
+    assert (batch["labels"] == IGNORED).all()
