@@ -1,0 +1,1 @@
+"""Export to ONNX, and the one runtime that runs it."""

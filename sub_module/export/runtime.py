@@ -1,0 +1,115 @@
+"""Reading with an exported model: ONNX graphs and the settings beside them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from sub_module.errors import ModelError, PlateflowError
+from sub_module.models.platenet.inputs import InputSizes
+from sub_module.models.platenet.reading import PlateNetReader
+from sub_module.plates import PlateReading, PlateStandard
+
+SETTINGS_FILE = "settings.json"
+FORMAT = 1
+Array = NDArray[Any]
+
+
+class OnnxDetector:
+    """An exported model on onnxruntime's CPU provider."""
+
+    def __init__(self, model_dir: Path, num_threads: int = 2) -> None:
+        """Load settings and graphs.
+
+        Args:
+            model_dir: What `export` wrote.
+            num_threads: Threads of each graph.
+
+        Raises:
+            ModelError: A file is missing or damaged, or made by another format.
+        """
+        self._settings = read_settings(model_dir)
+        self.networks = OnnxNetworks(model_dir, self._settings["graphs"], num_threads)
+        try:
+            self.standard = PlateStandard.from_config(self._settings["standard"])
+            model = self._settings["model"]
+            sizes = InputSizes.from_config(model["sizes"])
+            self._reader = PlateNetReader(self.standard, sizes, self.networks, **model["reading"])
+        except (PlateflowError, KeyError, TypeError) as error:
+            raise ModelError(f"{model_dir / SETTINGS_FILE}: {error}") from error
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """Boards: the classes that it detects as boxes."""
+        return self.standard.board_labels
+
+    def predict(self, images: Sequence[NDArray[np.uint8]]) -> list[list[PlateReading]]:
+        """Read images, each (H, W, 3) RGB uint8; for each its readings, best first."""
+        return self._reader.read(images)
+
+
+class OnnxNetworks:
+    """platenet's networks on arrays (see `sub_module.models.platenet.reading.Networks`)."""
+
+    def __init__(self, model_dir: Path, graphs: dict[str, Any], num_threads: int) -> None:
+        """Load the graphs `detect`, `refine` and `read`."""
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = num_threads
+        self._sessions = {
+            name: _session(model_dir, graph, options) for name, graph in graphs.items()
+        }
+
+    def detect(self, images: Array) -> tuple[Array, ...]:
+        """See `Networks`."""
+        return self._run("detect", images)
+
+    def refine(self, crops: Array) -> tuple[Array, ...]:
+        """See `Networks`."""
+        return self._run("refine", crops)
+
+    def read(self, strips: Array) -> Array:
+        """See `Networks`."""
+        return self._run("read", strips)[0]
+
+    def _run(self, name: str, array: Array) -> tuple[Array, ...]:
+        return tuple(self._sessions[name].run(None, {"input": array}))
+
+
+def read_settings(model_dir: Path) -> dict[str, Any]:
+    """The settings beside an exported model's graphs.
+
+    Raises:
+        ModelError: They are missing, damaged, or of another format.
+    """
+    path = model_dir / SETTINGS_FILE
+    try:
+        settings = json.loads(path.read_bytes())
+        found = settings["format"]
+        complete = {"graphs", "standard", "model"} <= settings.keys()
+    except OSError as error:
+        raise ModelError(f"{path}: {error.strerror}; no exported model there") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelError(f"{path}: damaged, or no settings of an exported model") from error
+    if found != FORMAT or not complete:
+        raise ModelError(f"{path}: settings of format {found}, not {FORMAT}, or incomplete")
+    return dict(settings)
+
+
+def _session(
+    model_dir: Path, graph: dict[str, str], options: onnxruntime.SessionOptions
+) -> onnxruntime.InferenceSession:
+    path = model_dir / Path(graph["file"]).name
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{path}: {error.strerror}") from error
+    if hashlib.sha256(content).hexdigest() != graph["sha256"]:
+        raise ModelError(f"{path}: damaged: its checksum is not the one in {SETTINGS_FILE}")
+    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])

@@ -1,0 +1,107 @@
+"""ONNX graphs that do what the checkpoint does."""
+
+from __future__ import annotations
+
+import errno
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from sub_module.engine.checkpoint import load_detector, load_model
+from sub_module.errors import ModelError
+from sub_module.export.agreement import check_same_readings
+from sub_module.export.onnx import export
+from sub_module.export.runtime import OnnxDetector
+from tests.standards import kr_standard
+from tests.sub_module.engine.test_checkpoint import saved
+from tests.sub_module.small import drawn_set
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return saved(tmp_path_factory.mktemp("checkpoint") / "model.pth")
+
+
+@pytest.fixture(scope="module")
+def exported(checkpoint: Path) -> Path:
+    out = checkpoint.parent / "exported"
+    export(checkpoint, out)
+    return out
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_each_graph_computes_what_its_network_does(
+    checkpoint: Path, exported: Path, batch: int
+) -> None:
+    model = load_model(checkpoint)
+    networks = OnnxDetector(exported).networks
+    rng = np.random.default_rng(0)
+    sizes = model.sizes
+    for name, channels, (width, height) in (
+        ("detect", 3, sizes.detector),
+        ("refine", 3, sizes.crop),
+        ("read", 1, sizes.strip),
+    ):
+        array = rng.integers(0, 256, (batch, channels, height, width)).astype(np.uint8)
+        with torch.inference_mode():
+            wanted = getattr(model, name)(torch.from_numpy(array))
+        wanted = wanted if isinstance(wanted, tuple) else (wanted,)
+        found = getattr(networks, name)(array)
+        found = found if isinstance(found, tuple) else (found,)
+        for a, b in zip(wanted, found, strict=True):
+            assert b == pytest.approx(a.numpy(), abs=1e-4)
+
+
+def test_readings_agree_on_a_set(checkpoint: Path, exported: Path, tmp_path: Path) -> None:
+    training_set = drawn_set(tmp_path, kr_standard(), 20)
+    assert check_same_readings(checkpoint, exported, training_set / "val.json") == 4
+
+
+def test_another_models_readings_do_not_agree(exported: Path, tmp_path: Path) -> None:
+    """The check can fail: a model that finds a plate everywhere against one that finds none."""
+    training_set = drawn_set(tmp_path, kr_standard(), 20)
+    content = torch.load(saved(tmp_path / "eager.pth"), weights_only=True)
+    content["state_dict"]["detector.heat.1.bias"] += 8
+    content["state_dict"]["refiner.head.bias"][-1] += 8
+    # A quadrangle round each cell, and no doubt about any column.
+    content["state_dict"]["detector.corners.1.bias"] += torch.tensor(
+        [-3.0, -1.5, 3, -1.5, 3, 1.5, -3, 1.5]
+    )
+    content["plateflow"]["model"]["reading"]["min_score"] = 0.0
+    torch.save(content, tmp_path / "eager.pth")
+    with pytest.raises(ModelError, match=r"exported: reads .*\.jpg otherwise than eager\.pth"):
+        check_same_readings(tmp_path / "eager.pth", exported, training_set / "val.json")
+
+
+def test_damage_is_noticed(checkpoint: Path, tmp_path: Path) -> None:
+    out = tmp_path / "model"
+    export(checkpoint, out)
+    graph = out / "read.onnx"
+    whole = graph.read_bytes()
+    graph.write_bytes(whole[:-10])
+    with pytest.raises(ModelError, match=r"read\.onnx: damaged"):
+        load_detector(out)
+    graph.unlink()
+    with pytest.raises(ModelError, match=r"read\.onnx: No such file"):
+        load_detector(out)
+    graph.write_bytes(whole)
+    settings = json.loads((out / "settings.json").read_text())
+    for broken in ("", "[]", "{", json.dumps({**settings, "format": 99})):
+        (out / "settings.json").write_text(broken)
+        with pytest.raises(ModelError, match=r"settings\.json: "):
+            load_detector(out)
+
+
+def test_a_full_disk_leaves_nothing(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: Path, text: str) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(ModelError, match=r"model: cannot write the model: No space left"):
+        export(checkpoint, tmp_path / "model")
+    assert list(tmp_path.iterdir()) == []
