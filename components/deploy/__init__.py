@@ -1,0 +1,1 @@
+"""The best model put to use."""

@@ -1,0 +1,27 @@
+"""The component `evaluate`: the best of the trained candidates, by the configured keys."""
+
+from kfp import dsl
+
+
+@dsl.component(base_image="plateflow-python-evaluate:0.1.0", install_kfp_package=False)  # type: ignore[untyped-decorator]
+def evaluate(
+    run: str,
+    volume: str,
+    training_set: dsl.Input[dsl.Dataset],
+    candidates: dsl.Input[dsl.Model],
+    best: dsl.Output[dsl.Model],
+    metrics: dsl.Output[dsl.Metrics],
+) -> None:
+    """mAP, dv_mAP and EIR on the validation images."""
+    from components.evaluate.candidates import best_candidate
+    from components.step import Result, Step, run_step
+
+    step = Step("evaluate", volume, run)
+
+    def work() -> Result:
+        val = step.path_of(training_set) / "val.json"
+        checkpoint, scores = best_candidate(step, step.read_paths(candidates), val)
+        return Result({"best": checkpoint}, scores)
+
+    inputs = [training_set, candidates]
+    run_step(step, work, inputs=inputs, outputs={"best": best}, metrics=metrics)

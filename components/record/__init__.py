@@ -1,0 +1,1 @@
+"""Annotation set to training set."""

@@ -1,0 +1,214 @@
+"""What all components share: a step's record on the volume, its progress, and not doing it twice.
+
+A run's directory is `<volume>/runs/<run>`. A step keeps `steps/<component>.json` there with
+`component`, `started`, `finished` (seconds since the epoch), `seconds`, `metrics`, `outputs`
+(paths relative to the volume), `inputs` (what it was made from), `error` (one line or null) and
+`mendable` (whether the error is the user's to mend).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+from sub_module.engine.config import load_config
+from sub_module.errors import PlateflowError, RunError
+from sub_module.files import is_disk_full, read_json, write_json, write_text
+from sub_module.plates import PlateStandard
+from sub_module.progress import FileProgress
+
+
+class Artifact(Protocol):
+    """What is used here of KFP's typed artifacts; `metadata["path"]` is relative to the volume."""
+
+    metadata: dict[str, Any]
+
+    @property
+    def path(self) -> str:
+        """Where KFP wants the artifact's own file."""
+
+
+class MetricsArtifact(Protocol):
+    """What is used here of `kfp.dsl.Metrics`."""
+
+    def log_metric(self, metric: str, value: float) -> None:
+        """Note a figure."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a step made.
+
+    Attributes:
+        outputs: Name of an output artifact to the file or directory on the volume.
+        metrics: Figures; one that does not exist for this model is left out.
+    """
+
+    outputs: Mapping[str, Path] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+
+class Step:
+    """One component's work in one run."""
+
+    def __init__(self, component: str, volume: str, run: str) -> None:
+        """A step of the run on the volume; writes nothing."""
+        self.component = component
+        self.run = run
+        self.volume = Path(volume).resolve()
+        self.run_dir = self.volume / "runs" / run
+        # The step's own files.
+        self.folder = self.run_dir / component
+        self.progress = FileProgress(self.run_dir / "progress" / f"{component}.json", component)
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """The run's resolved config, as its first step wrote it."""
+        return load_config(str(self.run_dir / "config.json"))
+
+    @cached_property
+    def standard(self) -> PlateStandard:
+        """The plates of this run."""
+        return PlateStandard.from_config(self.config["plates"])
+
+    def path_of(self, artifact: Artifact) -> Path:
+        """Where on the volume an input artifact lies."""
+        return self.volume / str(artifact.metadata["path"])
+
+    def write_paths(self, name: str, paths: Sequence[Path]) -> Path:
+        """Note several files as one output, which `read_paths` takes: a JSON file in the folder."""
+        file = self.folder / f"{name}.json"
+        write_json(file, [str(path.resolve().relative_to(self.volume)) for path in paths])
+        return file
+
+    def read_paths(self, artifact: Artifact) -> list[Path]:
+        """The files that an input artifact of `write_paths` names."""
+        return [self.volume / path for path in read_json(self.path_of(artifact))]
+
+    def empty_folder(self) -> Path:
+        """The step's folder, without what an earlier attempt left in it."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        return self.folder
+
+    def resolve_config(self, config: str, overrides: Mapping[str, Any]) -> None:
+        """Write the run's `config.json`; `config` is a name, or a path relative to the volume."""
+        on_volume = self.volume / config
+        resolved = load_config(str(on_volume) if on_volume.is_file() else config, overrides)
+        write_json(self.run_dir / "config.json", resolved)
+
+
+def run_step(
+    step: Step,
+    work: Callable[[], Result],
+    inputs: Sequence[Artifact] = (),
+    outputs: Mapping[str, Artifact] | None = None,
+    metrics: MetricsArtifact | None = None,
+    resolve: tuple[str, Mapping[str, Any]] | None = None,
+) -> None:
+    """Do the step's work, unless it is done already with the same inputs; fill the artifacts.
+
+    Args:
+        step: Which step of which run.
+        work: Called without arguments; its outputs are named like `outputs`.
+        inputs: Artifacts that the work reads.
+        outputs: Artifacts to fill.
+        metrics: Takes the figures of the result.
+        resolve: The first step only: config and overrides from which to write the run's config.
+
+    Raises:
+        SystemExit: The work failed through something that the user can mend; the record says what.
+    """
+    file = step.run_dir / "steps" / f"{step.component}.json"
+    record: dict[str, Any] = {"component": step.component, "started": time.time()}
+    try:
+        if resolve is not None:
+            step.resolve_config(*resolve)
+        made_from = _made_from(step.config, inputs)
+        earlier = read_json(file)
+        if earlier is not None and _is_done(earlier, made_from, step.volume):
+            print(f"{step.component}: already done with the same inputs")
+            record = earlier
+        else:
+            record |= {"inputs": made_from, "finished": None, "error": None}
+            write_json(file, record)
+            step.progress(0, 0)
+            record |= _finished(step, work(), record["started"])
+            write_json(file, record)
+    except (Exception, SystemExit) as error:
+        _fail(file, record, error, step.volume)
+    _publish(record, outputs or {}, metrics)
+
+
+def _made_from(config: Mapping[str, Any], inputs: Sequence[Artifact]) -> dict[str, Any]:
+    text = json.dumps(config, sort_keys=True)
+    return {
+        "config": hashlib.sha256(text.encode()).hexdigest()[:12],
+        "artifacts": [dict(artifact.metadata) for artifact in inputs],
+    }
+
+
+def _is_done(record: Mapping[str, Any], made_from: Mapping[str, Any], volume: Path) -> bool:
+    return (
+        record.get("finished") is not None
+        and record.get("error") is None
+        and record["inputs"] == made_from
+        and all((volume / path).exists() for path in record["outputs"].values())
+    )
+
+
+def _finished(step: Step, result: Result, started: float) -> dict[str, Any]:
+    finished = time.time()
+    outputs = {
+        name: str(path.resolve().relative_to(step.volume)) for name, path in result.outputs.items()
+    }
+    return {
+        "finished": finished,
+        "seconds": round(finished - started, 3),
+        "outputs": outputs,
+        "metrics": dict(result.metrics),
+    }
+
+
+def _fail(file: Path, record: dict[str, Any], error: BaseException, volume: Path) -> None:
+    if is_disk_full(error):
+        error = RunError(f"the disk that holds {volume} is full")
+    mendable = isinstance(error, PlateflowError)
+    reason = str(error) if mendable else f"{type(error).__name__}: {error}"
+    finished = time.time()
+    record |= {
+        "finished": finished,
+        "seconds": round(finished - record["started"], 3),
+        "error": reason,
+        "mendable": mendable,
+    }
+    try:
+        write_json(file, record)
+    except OSError as write_error:
+        print(f"{file}: cannot be written: {write_error}", file=sys.stderr)
+    if not mendable:
+        raise error
+    print(f"error: {reason}", file=sys.stderr)
+    raise SystemExit(2)
+
+
+def _publish(
+    record: Mapping[str, Any],
+    outputs: Mapping[str, Artifact],
+    metrics: MetricsArtifact | None,
+) -> None:
+    for name, artifact in outputs.items():
+        path = record["outputs"][name]
+        artifact.metadata.update(path=path, made=record["finished"])
+        # The data stay on the volume; what KFP keeps is where.
+        write_text(Path(artifact.path), f"{path}\n")
+    if metrics is not None:
+        for name, value in record["metrics"].items():
+            metrics.log_metric(name, value)

@@ -1,0 +1,1 @@
+"""The best model's readings of images that it never saw."""

@@ -1,0 +1,27 @@
+"""The component `train`: a training set becomes candidate models."""
+
+from kfp import dsl
+
+
+@dsl.component(base_image="plateflow-python-train:0.1.0", install_kfp_package=False)  # type: ignore[untyped-decorator]
+def train(
+    run: str,
+    volume: str,
+    training_set: dsl.Input[dsl.Dataset],
+    candidates: dsl.Output[dsl.Model],
+    metrics: dsl.Output[dsl.Metrics],
+) -> None:
+    """mmengine's Runner; killed and started again, it goes on where it was."""
+    from components.step import Result, Step, run_step
+    from sub_module.engine.train import train as train_model
+
+    step = Step("train", volume, run)
+
+    def work() -> Result:
+        result = train_model(step.config, step.path_of(training_set), step.folder, step.progress)
+        return Result(
+            {"candidates": step.write_paths("candidates", result.candidates)}, result.metrics
+        )
+
+    outputs = {"candidates": candidates}
+    run_step(step, work, inputs=[training_set], outputs=outputs, metrics=metrics)

@@ -1,0 +1,29 @@
+"""The main job: platenet, trained on this machine over a drawn set of the first plate standard."""
+
+from mmengine.config import read_base
+
+with read_base():
+    from ..datasets.drawn import *
+    from ..models.platenet import *
+    from ..plates.kr import *
+    from ..schedules.cpu_minutes import *
+
+# Of the pipeline in the registry, when none is given.
+name = "plate_training"
+
+evaluate = dict(
+    # The candidate with the highest value of the first key is kept; the next keys break ties.
+    keys=["EIR", "mAP"],
+)
+
+test = dict(
+    # Annotated pictures written beside the readings, wrong readings first.
+    num_pictures=24,
+)
+
+deploy = dict(
+    # A model with a lower EIR on the test images is not deployed.
+    min_eir=0.5,
+    # By how much its EIR may lie below that of the deployed model, on the same images.
+    tolerance=0.01,
+)

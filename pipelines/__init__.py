@@ -1,0 +1,1 @@
+"""The pipelines, their versions and runs, and where they run."""

@@ -1,0 +1,197 @@
+"""Pipelines on this machine: the uploaded YAML, run by kfp.local in one shared directory."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import Any
+
+import yaml
+from rich.console import Console
+
+from pipelines.backends.base import Version
+from pipelines.backends.directory import DirectoryRegistry
+from pipelines.backends.display import follow
+from pipelines.backends.lock import HomeLock
+from pipelines.backends.process import WorkerProcess
+from pipelines.registry import Package
+from pipelines.runs import RunRecord, list_runs, read_run, read_steps, run_name, write_run
+from sub_module.engine.config import load_config
+from sub_module.errors import PlateflowError, RunError
+
+# With less than this left, a crash is put down to the full disk.
+_MIN_FREE_BYTES = 4 << 20
+
+
+class LocalBackend:
+    """Everything below one directory: `registry/`, `runs/`, `datasets/`, `models/`."""
+
+    def __init__(self, home: Path, console: Console | None = None) -> None:
+        """Keep all state in `home`, which need not exist; show progress on `console`."""
+        self._home = home.absolute()
+        self._runs = self._home / "runs"
+        self._registry = DirectoryRegistry(self._home / "registry")
+        self._lock = HomeLock(self._home)
+        self._console = console or Console(stderr=True)
+        self._worker: WorkerProcess | None = None
+
+    def upload(self, package: Package) -> Version:
+        """See `Backend`."""
+        return self._registry.upload(package)
+
+    def versions(self, pipeline: str | None = None) -> list[Version]:
+        """See `Backend`."""
+        return self._registry.versions(pipeline)
+
+    def run(self, pipeline: str, version: str, overrides: Mapping[str, Any]) -> RunRecord:
+        """See `Backend`."""
+        self._registry.version(pipeline, version)
+        folder = self._registry.folder(pipeline, version)
+        config = load_config(str(folder / "config.json"), overrides)
+        name = run_name(pipeline, version, config, overrides)
+        run_dir = self._runs / name
+        earlier = read_run(run_dir)
+        if earlier is not None and earlier.state == "succeeded":
+            return earlier
+        self._lock.acquire(name)
+        try:
+            _forget_unfinished(run_dir)
+            record = RunRecord(name, pipeline, version, dict(overrides), started=time.time())
+            write_run(run_dir, record)
+            arguments = {
+                "run": name,
+                "volume": str(self._home),
+                "config": str((folder / "config.json").relative_to(self._home)),
+                "overrides": dict(overrides),
+            }
+            self._worker = WorkerProcess(
+                folder / "pipeline.yaml", arguments, run_dir / "pipeline.log", self._home
+            )
+        except BaseException:
+            self._lock.release()
+            raise
+        return record
+
+    def wait(self, run: str) -> RunRecord:
+        """See `Backend`."""
+        run_dir = self._runs / run
+        record = read_run(run_dir)
+        if record is None:
+            raise RunError(f"there is no run {run} in {self._runs}")
+        worker = self._worker
+        if worker is None:
+            return record
+        try:
+            folder = self._registry.folder(record.pipeline, record.version)
+            components = component_order(folder / "pipeline.yaml")
+            follow(run_dir, components, worker.is_alive, self._console)
+            return self._finish(run_dir, record, worker)
+        except PlateflowError:
+            raise
+        except BaseException:
+            write_run(run_dir, replace(record, state="stopped", finished=time.time()))
+            raise
+        finally:
+            worker.stop()
+            self._worker = None
+            self._lock.release()
+
+    def runs(self) -> list[RunRecord]:
+        """See `Backend`."""
+        return list_runs(self._runs)
+
+    def delete(self, run: str) -> None:
+        """See `Backend`."""
+        run_dir = self._runs / run
+        if run not in {record.name for record in self.runs()}:
+            raise RunError(f"there is no run {run} in {self._runs}")
+        if self._lock.holder() == run:
+            raise RunError(f"run {run} is under way; stop it first")
+        doomed = Path(tempfile.mkdtemp(prefix=".deleted-", dir=self._runs))
+        os.rename(run_dir, doomed)
+        shutil.rmtree(doomed)
+        latest = self._runs / "latest"
+        if latest.is_symlink() and not latest.exists():
+            latest.unlink()
+            finished = [record for record in self.runs() if record.state == "succeeded"]
+            if finished:
+                self._point_latest(max(finished, key=lambda record: record.finished or 0.0).name)
+
+    def delete_version(self, pipeline: str, version: str) -> None:
+        """See `Backend`."""
+        self._registry.delete(pipeline, version)
+
+    def _finish(self, run_dir: Path, record: RunRecord, worker: WorkerProcess) -> RunRecord:
+        record = replace(record, finished=time.time())
+        if worker.exit_code == 0:
+            report = write_report(run_dir)
+            record = replace(record, state="succeeded", report=str(report.relative_to(self._home)))
+            write_run(run_dir, record)
+            self._point_latest(record.name)
+            return record
+        error, mendable = self._reason(run_dir)
+        if (run_dir / "test" / "readings.json").is_file():
+            # The model can be looked at, such as one that was refused for its EIR.
+            report = write_report(run_dir)
+            error = f"{error}; report: {report}"
+            record = replace(record, report=str(report.relative_to(self._home)))
+        record = replace(record, state="failed", error=error)
+        write_run(run_dir, record)
+        if mendable:
+            raise RunError(error)
+        return record
+
+    def _reason(self, run_dir: Path) -> tuple[str, bool]:
+        """Why the worker failed, and whether the user can mend it."""
+        log = run_dir / "pipeline.log"
+        failed = [step for step in read_steps(run_dir).values() if step.error is not None]
+        if failed and failed[0].mendable:
+            return f"{failed[0].component}: {failed[0].error}", True
+        if shutil.disk_usage(self._home).free < _MIN_FREE_BYTES:
+            return f"the disk that holds {self._home} is full", True
+        if failed:
+            return f"step {failed[0].component} crashed ({failed[0].error}); see {log}", False
+        cut = [step for step in read_steps(run_dir).values() if step.finished is None]
+        if cut:
+            return f"step {cut[0].component} was killed, perhaps for memory; see {log}", False
+        return f"the pipeline failed; see {log}", False
+
+    def _point_latest(self, run: str) -> None:
+        link = self._runs / f".latest.{os.getpid()}"
+        link.unlink(missing_ok=True)
+        link.symlink_to(run)
+        os.replace(link, self._runs / "latest")
+
+
+def component_order(yaml_file: Path) -> list[str]:
+    """The tasks of a compiled pipeline, each after those that it depends on."""
+    for document in yaml.safe_load_all(yaml_file.read_text(encoding="utf-8")):
+        if document and "root" in document:
+            tasks = document["root"]["dag"]["tasks"]
+            return list(
+                TopologicalSorter(
+                    {name: task.get("dependentTasks", []) for name, task in tasks.items()}
+                ).static_order()
+            )
+    raise RunError(f"{yaml_file}: no compiled pipeline")
+
+
+def write_report(run_dir: Path) -> Path:
+    """The run's report."""
+    from pipelines.report import write_report as write
+
+    return write(run_dir)
+
+
+def _forget_unfinished(run_dir: Path) -> None:
+    """Clear what a killed attempt said of the steps that it did not finish."""
+    shutil.rmtree(run_dir / "progress", ignore_errors=True)
+    for name, step in read_steps(run_dir).items():
+        if step.finished is None or step.error is not None:
+            (run_dir / "steps" / f"{name}.json").unlink()

@@ -1,0 +1,114 @@
+"""Pipelines made ready for upload, and the rules of their versions."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sub_module.engine.config import load_config
+from sub_module.errors import RunError
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+@dataclass(frozen=True)
+class Package:
+    """One version of a pipeline, as it is uploaded.
+
+    Attributes:
+        pipeline: Name in the registry.
+        version: Name of the version.
+        yaml: The compiled pipeline.
+        config: The resolved config that its runs start from.
+    """
+
+    pipeline: str
+    version: str
+    yaml: str
+    config: Mapping[str, Any]
+
+    @property
+    def content(self) -> str:
+        """A hash that two versions share exactly when they would run the same."""
+        return content_hash(self.yaml, self.config)
+
+
+def content_hash(yaml: str, config: Mapping[str, Any]) -> str:
+    """A short hash of a compiled pipeline and its config."""
+    text = yaml + json.dumps(config, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def make_package(config_name: str, pipeline: str | None, version: str | None) -> Package:
+    """Compile the main job with a config.
+
+    Args:
+        config_name: Name or path of a pipeline config.
+        pipeline: Name in the registry; None: the config's own.
+        version: Name of the version; None: a hash of its content.
+
+    Raises:
+        ConfigError: The config cannot be used.
+        RunError: A name cannot be one.
+    """
+    from pipelines.plate_training import plate_training
+
+    config = load_config(config_name)
+    yaml = compiled(plate_training)
+    return Package(
+        pipeline=checked_name("pipeline", pipeline or str(config["name"])),
+        version=checked_name("version", version or content_hash(yaml, config)),
+        yaml=yaml,
+        config=config,
+    )
+
+
+def compiled(pipeline: Callable[..., Any]) -> str:
+    """The YAML of a `@dsl.pipeline` function."""
+    from kfp import compiler
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "pipeline.yaml")
+        compiler.Compiler().compile(pipeline, str(path))
+        return path.read_text(encoding="utf-8")
+
+
+def checked_name(kind: str, name: str) -> str:
+    """The name, if it can be a file's and a pipeline's.
+
+    Raises:
+        RunError: It cannot.
+    """
+    if not _NAME.fullmatch(name):
+        raise RunError(
+            f"{kind} {name!r}: use letters, digits, '.', '_' and '-', the first a letter or digit, "
+            "100 at most"
+        )
+    return name
+
+
+def needs_upload(package: Package, is_uploaded: bool, run_uploaded: bool) -> bool:
+    """The rules of a run: a new version is added, an uploaded one is run as it is, or refused.
+
+    Args:
+        package: What a run is asked for.
+        is_uploaded: Whether there is a version of that name, of whatever content.
+        run_uploaded: Whether to run an uploaded version again.
+
+    Raises:
+        RunError: The version is there and `run_uploaded` is false.
+    """
+    if not is_uploaded:
+        return True
+    if not run_uploaded:
+        raise RunError(
+            f"version {package.version} of {package.pipeline} is uploaded already; give another "
+            "--version, or --run-uploaded to run it as it was uploaded"
+        )
+    return False

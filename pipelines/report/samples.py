@@ -1,0 +1,109 @@
+"""Pictures of single plates: what the model read rightly, wrongly, missed or made up."""
+
+from __future__ import annotations
+
+import base64
+import io
+from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from sub_module.datasets.coco import load_image
+from sub_module.errors import DataError
+from sub_module.plates import PlateReading, PlateStandard
+from sub_module.plates.picture import annotate
+
+_WIDTH_PX, _HEIGHT_PX = 360, 240
+_JPEG_QUALITY = 82
+# Pieces of a text; the second entry says whether the piece differs from the other text.
+Pieces = tuple[tuple[str, bool], ...]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One plate of the test.
+
+    Attributes:
+        file: Name of its image.
+        picture: A data URL of a JPEG; None when the image cannot be read.
+        truth: Its text; empty when there is no such plate.
+        read: The model's text; empty when it read none.
+        score: The model's confidence; None when it read none.
+        layouts: Of truth and reading, where they differ.
+    """
+
+    file: str
+    picture: str | None
+    truth: Pieces
+    read: Pieces
+    score: float | None
+    layouts: tuple[str, str] | None
+
+
+def sample(
+    path: Path, truth: PlateReading | None, reading: PlateReading | None, standard: PlateStandard
+) -> Sample:
+    """A plate and what is round it, marked by the reading or, where there is none, the truth."""
+    shown = reading or truth
+    if shown is None:
+        raise ValueError("a sample needs a truth or a reading")
+    try:
+        picture = _data_url(_close_up(load_image(path), shown, standard))
+    except DataError:
+        picture = None
+    truth_text, read_text = (plate.text if plate else "" for plate in (truth, reading))
+    return Sample(
+        file=path.name,
+        picture=picture,
+        truth=_pieces(truth_text, read_text),
+        read=_pieces(read_text, truth_text),
+        score=reading.score if reading else None,
+        layouts=(
+            (truth.layout, reading.layout)
+            if truth and reading and truth.layout != reading.layout
+            else None
+        ),
+    )
+
+
+def _pieces(text: str, other: str) -> Pieces:
+    """The text cut where it begins or ceases to differ from the other; whole if there is none."""
+    if not other:
+        return ((text, False),) if text else ()
+    if len(text) == len(other):
+        runs = groupby(zip(text, other, strict=True), key=lambda pair: pair[0] != pair[1])
+        return tuple(("".join(own for own, _ in run), differs) for differs, run in runs)
+    codes = SequenceMatcher(None, text, other, autojunk=False).get_opcodes()
+    return tuple((text[i1:i2], tag != "equal") for tag, i1, i2, _, _ in codes if i2 > i1)
+
+
+def _close_up(
+    image: npt.NDArray[np.uint8], plate: PlateReading, standard: PlateStandard
+) -> npt.NDArray[np.uint8]:
+    height_px, width_px = image.shape[:2]
+    x1, y1, x2, y2 = plate.box
+    # The plate takes about half of the width, so that one sees where it hangs.
+    wanted = max(2 * (x2 - x1), 2.4 * (y2 - y1) * _WIDTH_PX / _HEIGHT_PX, 64)
+    crop_width = round(min(wanted, width_px))
+    crop_height = round(min(wanted * _HEIGHT_PX / _WIDTH_PX, height_px))
+    left = int(np.clip((x1 + x2 - crop_width) / 2, 0, width_px - crop_width))
+    top = int(np.clip((y1 + y2 - crop_height) / 2, 0, height_px - crop_height))
+    crop = image[top : top + crop_height, left : left + crop_width]
+    scale = min(_WIDTH_PX / crop_width, _HEIGHT_PX / crop_height)
+    size = (max(1, round(crop_width * scale)), max(1, round(crop_height * scale)))
+    close_up = np.asarray(Image.fromarray(crop).resize(size, Image.Resampling.BICUBIC))
+    first, second, third, fourth = (
+        ((x - left) * scale, (y - top) * scale) for x, y in plate.corners
+    )
+    return annotate(close_up, [replace(plate, corners=(first, second, third, fourth))], standard)
+
+
+def _data_url(image: npt.NDArray[np.uint8]) -> str:
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "JPEG", quality=_JPEG_QUALITY)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

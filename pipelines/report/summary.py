@@ -1,0 +1,83 @@
+"""The figures of a run, as `report.json` holds them and the page shows them."""
+
+from __future__ import annotations
+
+import math
+import os
+import platform
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from pipelines.report.run_files import RunFiles
+
+_DISTRIBUTIONS = ("plateflow", "torch", "mmengine", "onnxruntime", "opencv-python", "numpy", "kfp")
+# Which output of which step is the model that the run ended with; the first that there is counts.
+_MODEL_OUTPUTS = (("deploy", "deployed"), ("evaluate", "best"), ("train", "model"))
+
+
+def summarize(run: RunFiles) -> dict[str, Any]:
+    """What `report.json` says.
+
+    Returns:
+        Plain data: `run`, `metrics` (`mAP`, `dv_mAP` and `EIR` always, null where the model or the
+        run has none), `seconds` and `errors` by component, `model.path`, `dataset.name` and
+        `.counts`, `pipeline`, `version`, `overrides`, `versions`, `machine.num_cores` and
+        `.memory_gb`.
+    """
+    steps = {step.component: step for step in run.steps}
+    metrics: dict[str, Any] = dict.fromkeys(("mAP", "dv_mAP", "EIR", "wrong_share"))
+    # Figures of unseen images count before those of validation.
+    for name in ("evaluate", "test"):
+        metrics |= steps[name].metrics if name in steps else {}
+    metrics |= run.test_metrics
+    return {
+        "run": run.name,
+        "metrics": {name: _finite(value) for name, value in metrics.items()},
+        "seconds": {step.component: step.seconds for step in run.steps},
+        "errors": {step.component: step.error for step in run.steps if step.error},
+        "model": {"path": _model_path(run)},
+        "dataset": {
+            "name": _dataset_name(run.config.get("dataset", {})),
+            "counts": steps["record"].metrics if "record" in steps else {},
+        },
+        "pipeline": run.record.pipeline if run.record else None,
+        "version": run.record.version if run.record else None,
+        "overrides": run.record.overrides if run.record else {},
+        "versions": _versions(),
+        "machine": {
+            "num_cores": os.cpu_count(),
+            "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
+        },
+    }
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _model_path(run: RunFiles) -> str | None:
+    outputs = {
+        (step.component, name): out for step in run.steps for name, out in step.outputs.items()
+    }
+    path = next((outputs[key] for key in _MODEL_OUTPUTS if key in outputs), None)
+    return None if path is None else str(run.volume / path)
+
+
+def _dataset_name(dataset: dict[str, Any]) -> str:
+    if dataset.get("annotations") is not None:
+        return Path(dataset["annotations"]).name
+    draw = dataset.get("draw", {})
+    return f"drawn, {draw.get('num_images')} images, seed {draw.get('seed')}"
+
+
+def _versions() -> dict[str, str | None]:
+    versions: dict[str, str | None] = {"python": platform.python_version()}
+    for distribution in _DISTRIBUTIONS:
+        try:
+            versions[distribution] = metadata.version(distribution)
+        except metadata.PackageNotFoundError:  # Plateflow itself, run from its source folder.
+            versions[distribution] = None
+    return versions

@@ -1,0 +1,61 @@
+"""What a person sees of a run."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from pipelines.backends.display import StepState, follow, states_of
+from sub_module.files import write_json
+
+NAMES = ["record", "train", "test", "deploy"]
+
+
+@pytest.fixture
+def run_dir(tmp_path: Path) -> Path:
+    write_json(
+        tmp_path / "steps/record.json",
+        {"finished": 9.0, "seconds": 3.25, "metrics": {"num_images_train": 30, "num_rejected": 0}},
+    )
+    write_json(tmp_path / "steps/train.json", {"finished": None})
+    write_json(tmp_path / "progress/train.json", {"done": 3, "total": 10, "text": "EIR 0.93 [x]"})
+    write_json(
+        tmp_path / "steps/test.json", {"finished": 9.0, "seconds": 2.0, "error": "a.jpg: truncated"}
+    )
+    return tmp_path
+
+
+def test_states(run_dir: Path) -> None:
+    assert states_of(run_dir, NAMES) == [
+        StepState("record", "done", text="num_images_train 30  num_rejected 0", seconds=3.25),
+        StepState("train", "running", 3, 10, "EIR 0.93 [x]"),
+        StepState("test", "failed", text="a.jpg: truncated", seconds=2.0),
+        StepState("deploy"),
+    ]
+
+
+def test_headline_is_eir_first(tmp_path: Path) -> None:
+    metrics = {"mAP": 0.9, "wrong_share": 0.1, "EIR": 0.98765}
+    write_json(tmp_path / "steps/test.json", {"finished": 1.0, "metrics": metrics})
+    assert states_of(tmp_path, ["test"])[0].text == "EIR 0.988  mAP 0.900"
+
+
+@pytest.mark.parametrize("terminal", [False, True], ids=["plain lines", "live table"])
+def test_follow(run_dir: Path, terminal: bool) -> None:
+    shown = io.StringIO()
+    console = Console(file=shown, force_terminal=terminal, width=120, _environ={})
+    alive = iter([True, True, False])
+    follow(run_dir, NAMES, lambda: next(alive), console)
+    text = shown.getvalue()
+    if terminal:
+        for words in ("✓ record", "▸ train", "3/10 EIR 0.93 [x]", "✗ test", "0:03"):
+            assert words in text
+    else:
+        assert text.splitlines() == [
+            "[record] done in 3.2 s  num_images_train 30  num_rejected 0",
+            "[train] started",
+            "[test] failed after 2.0 s",
+        ]

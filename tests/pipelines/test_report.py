@@ -1,0 +1,355 @@
+"""The report of a run: from its files to one page and one JSON file."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw, ImageFont
+
+from pipelines.report import write_report
+from pipelines.report.confusion import confusion_table
+from pipelines.report.run_files import read_files
+from pipelines.report.samples import sample
+from sub_module.errors import RunError
+from sub_module.plates import PlateReading
+from tests.standards import kr_standard
+
+_STANDARD = kr_standard()
+_FONT = Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans-Bold.ttf"
+_SYMBOLS = "ABCDE"
+
+
+def make_run(run_dir: Path, num_images: int = 24, seed: int = 1) -> Path:
+    """A finished run as the pipeline leaves it.
+
+    Of 24 images one is read wrongly, one in another layout, one missed; one has a false reading.
+    """
+    rng = random.Random(seed)
+    images = [_image(run_dir, number, rng) for number in range(num_images)]
+    _write(
+        run_dir / "config.json",
+        {"name": "plate_training", "plates": _STANDARD.to_config(), "dataset": _DATA},
+    )
+    _write(run_dir / "run.json", _RECORD)
+    figures = {"mAP": 0.871, "EIR": 0.875, "wrong_share": 0.125, "num_images": float(num_images)}
+    _write(run_dir / "test/readings.json", {"images": images, "metrics": figures})
+    steps: list[tuple[str, float, dict[str, float], dict[str, str]]] = [
+        ("record", 14.2, {"num_train": 2400, "num_val": 300, "num_rejected": 0}, {}),
+        ("train", 371.9, {"EIR": 0.981}, {"model": "runs/r/train/best.pth"}),
+        ("evaluate", 9.1, {"mAP": 0.883, "EIR": 0.9834}, {"best": "runs/r/train/best.pth"}),
+        ("test", 8.7, figures, {"readings": "runs/r/test/readings.json"}),
+        ("deploy", 6.4, {"EIR": 0.875}, {"deployed": "models/r"}),
+    ]
+    for number, (component, seconds, metrics, outputs) in enumerate(steps):
+        state = {"component": component, "started": 1000.0 + number, "finished": 2000.0 + number}
+        state |= {"seconds": seconds, "metrics": metrics, "outputs": outputs, "error": None}
+        _write(run_dir / f"steps/{component}.json", state)
+    _write_scalars(run_dir / "train/20261121_020000/vis_data/scalars.json", rng)
+    return run_dir
+
+
+_DATA = {"annotations": None, "draw": {"num_images": 3000, "seed": 7}}
+_RECORD = {
+    "name": "r",
+    "pipeline": "plate_training",
+    "version": "v1",
+    "overrides": {"train.max_epochs": 3},
+}
+
+
+def _write(path: Path, content: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content))
+
+
+def _image(run_dir: Path, number: int, rng: random.Random) -> dict[str, Any]:
+    """A grey gradient with one plate; the fault is chosen by the number."""
+    text = f"{rng.randrange(100):02d}{rng.choice(_SYMBOLS)}{rng.randrange(10_000):04d}"
+    x, y = rng.randrange(40, 380), rng.randrange(40, 340)
+    ramp = np.linspace(60, 200, 640, dtype=np.uint8)
+    picture = Image.fromarray(np.broadcast_to(ramp[None, :, None], (480, 640, 3)).copy())
+    draw = ImageDraw.Draw(picture)
+    draw.rectangle((x, y, x + 200, y + 42), fill=(250, 250, 250), outline=(20, 20, 20), width=2)
+    draw.text((x + 8, y), text, fill=(25, 25, 30), font=ImageFont.truetype(_FONT, 36))
+    file = run_dir / "record/images" / f"{number:06d}.jpg"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    picture.save(file)
+    truth = _reading(text, x, y, 1.0)
+    score = round(rng.uniform(0.6, 0.999), 4)
+    other = text[:-1] + ("1" if text[-1] != "1" else "7")
+    readings = {
+        3: [_reading(other, x, y, score)],
+        6: [replace(_reading(text, x, y, score), layout="two_line")],
+        9: [],
+        15: [_reading(text, x, y, score), _reading("00A0000", 5, 400, 0.31)],
+    }.get(number % 24, [_reading(text, x + 2, y - 1, score)])
+    return {
+        "file": str(file.relative_to(run_dir)),
+        "truth": [truth.to_dict()],
+        "readings": [reading.to_dict() for reading in readings],
+    }
+
+
+def _reading(text: str, x: float, y: float, score: float) -> PlateReading:
+    x2, y2 = x + 200, y + 42
+    corners = ((x, y), (x2, y), (x2, y2), (x, y2))
+    fields = (text[:2], text[2], text[3:])
+    return PlateReading("one_line", (x, y, x2, y2), corners, *fields, text, score)
+
+
+def _write_scalars(path: Path, rng: random.Random) -> None:
+    lines: list[dict[str, float]] = []
+    for iteration in range(20, 1201, 20):
+        loss = 4 * 0.996**iteration + 0.05 * rng.uniform(0.8, 1.2)
+        lr = 0.002 * (1 - iteration / 1250)
+        line = {"lr": lr, "loss": loss, "loss_corner": loss * 0.4, "memory_mb": 900 + iteration / 9}
+        lines.append({**line, "epoch": iteration // 200, "iter": iteration, "step": iteration})
+        if iteration % 200 == 0:
+            eir = 1 - 0.8 * 0.6 ** (iteration / 150)
+            lines.append({"EIR": eir, "mAP": 0.9 * eir, "step": iteration // 200})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+class _Page(HTMLParser):
+    """Tags, text and whatever would be fetched."""
+
+    _VOID = frozenset({"meta", "img", "br"})
+
+    def __init__(self, page: Path) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.fetched: list[str] = []
+        self.num: dict[str, int] = {}
+        self.text = ""
+        self.feed(page.read_text("utf-8"))
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.text += " "
+        self.num[tag] = self.num.get(tag, 0) + 1
+        if tag not in self._VOID:
+            self.open.append(tag)
+        for name, value in attrs:
+            if name in ("src", "href", "xlink:href") and not (value or "").startswith(
+                ("data:image/jpeg;base64,", "#")
+            ):
+                self.fetched.append(f"{tag} {name}={value}")
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in self._VOID:
+            self.handle_endtag(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+        self.text += " "
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] != "style":
+            self.text += data
+
+
+def test_the_page_is_one_whole_file_that_fetches_nothing(tmp_path: Path) -> None:
+    path = write_report(make_run(tmp_path / "runs" / "r"))
+    page = _Page(path)
+    assert path == tmp_path / "runs" / "r" / "report.html"
+    assert page.open == []
+    assert page.fetched == []
+    assert "script" not in page.num
+    assert not re.search(r"url\((?!#)|@import", path.read_text("utf-8"))
+
+
+def test_the_page_shows_what_the_run_achieved(tmp_path: Path) -> None:
+    page = _Page(write_report(make_run(tmp_path / "runs" / "r")))
+    text = " ".join(page.text.split())
+    assert "87.5 %" in text
+    assert "21 of 24 plates in 24 unseen images" in text
+    assert "2 wrong 1 missed 1 false reading" in text
+    assert "Read wrongly 2 " in text
+    assert "Read exactly 21, 12 shown" in text
+    assert "layout one_line read as two_line" in text
+    assert "6 min 12 s" in text
+    assert "train.max_epochs=3" in text
+    assert page.num["svg"] == 4
+    assert page.num["img"] == 2 + 1 + 1 + 12
+
+
+def test_the_json_has_the_promised_keys(tmp_path: Path) -> None:
+    run_dir = make_run(tmp_path / "runs" / "r")
+    write_report(run_dir)
+    report = json.loads((run_dir / "report.json").read_text())
+    assert report["metrics"]["mAP"] == 0.871, "the test's, not the validation's"
+    assert report["metrics"]["dv_mAP"] is None
+    assert report["metrics"]["EIR"] == 0.875
+    assert report["seconds"]["train"] == 371.9
+    assert list(report["seconds"]) == ["record", "train", "evaluate", "test", "deploy"]
+    assert report["model"]["path"] == str(tmp_path / "models" / "r")
+    assert report["dataset"]["name"] == "drawn, 3000 images, seed 7"
+    assert report["dataset"]["counts"]["num_train"] == 2400
+    assert report["overrides"] == {"train.max_epochs": 3}
+    assert {"python", "torch", "mmengine", "onnxruntime", "plateflow"} <= set(report["versions"])
+    assert report["machine"]["num_cores"] >= 1
+    assert report["machine"]["memory_gb"] > 0
+
+
+def _without(*paths: str) -> Callable[[Path], None]:
+    def change(run_dir: Path) -> None:
+        for path in paths:
+            target = run_dir / path
+            if target.is_dir():
+                shutil.rmtree(target)
+            else:
+                target.unlink()
+
+    return change
+
+
+def _only_images(keep: Callable[[int], bool]) -> Callable[[Path], None]:
+    def change(run_dir: Path) -> None:
+        results = json.loads((run_dir / "test/readings.json").read_text())
+        results["images"] = [im for n, im in enumerate(results["images"]) if keep(n)]
+        _write(run_dir / "test/readings.json", results)
+
+    return change
+
+
+def _train_failed(run_dir: Path) -> None:
+    _without("test", "steps/evaluate.json", "steps/test.json", "steps/deploy.json")(run_dir)
+    state = {"component": "train", "started": 1001.0, "finished": 1002.0, "seconds": 1.0}
+    _write(run_dir / "steps/train.json", {**state, "error": "<b>disk & co</b> is full"})
+
+
+def _still_training(run_dir: Path) -> None:
+    _without("test", "steps/evaluate.json", "steps/test.json", "steps/deploy.json")(run_dir)
+    state = {"component": "train", "started": 1001.0, "finished": None, "error": None}
+    _write(run_dir / "steps/train.json", state)
+
+
+@pytest.mark.parametrize(
+    ("change", "shown", "absent", "reason"),
+    [
+        (_without("train"), "Symbols", "Learning rate", "no scalars: no charts"),
+        (_without("test"), "has not finished", "Symbols", "stopped before its test"),
+        (_without("steps"), "Symbols", "Time", "no step has a record"),
+        (_without("run.json"), "overrides none", "version v1", "no backend started it"),
+        (_without("record/images"), "picture not found", "<img", "the data set was deleted"),
+        (
+            _without("steps", "test", "train"),
+            "has not finished",
+            "Metrics",
+            "a config and nothing else",
+        ),
+        (_only_images(lambda n: n < 3), "Missed 0 None.", "read as", "no mistake at all"),
+        (_only_images(lambda n: n == 9), "0 of 1 plates", "Symbols", "nothing read"),
+        (_only_images(lambda n: False), "no test readings", "Plates", "an empty test set"),
+        (_train_failed, "train failed. <b>disk & co</b> is full", "<b>disk", "escaped, not run"),
+        (_still_training, "train 0.0 s", "failed.", "a step that has no seconds yet"),
+    ],
+)
+def test_what_is_not_there_is_left_out(
+    change: Callable[[Path], None], shown: str, absent: str, reason: str, tmp_path: Path
+) -> None:
+    run_dir = make_run(tmp_path / "runs" / "r")
+    change(run_dir)
+    path = write_report(run_dir)
+    page = _Page(path)
+    assert page.open == [], reason
+    assert shown in " ".join(page.text.split()), reason
+    assert absent not in path.read_text("utf-8"), reason
+    assert json.loads((run_dir / "report.json").read_text())["metrics"]["dv_mAP"] is None
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "says", "reason"),
+    [
+        ("config.json", None, "config.json is missing", "some other directory"),
+        ("config.json", "{", "config.json: not JSON", "cut short"),
+        ("test/readings.json", "[]", "readings.json: a JSON object", "another shape"),
+        ("test/readings.json", '{"images": [{}]}', "do not fit", "a key is missing"),
+        ("steps/train.json", '{"seconds": 1}', "do not fit", "a step without its name"),
+    ],
+)
+def test_a_damaged_run_is_named_and_its_report_stays(
+    file: str, content: str | None, says: str, reason: str, tmp_path: Path
+) -> None:
+    run_dir = make_run(tmp_path / "runs" / "r", num_images=1)
+    before = write_report(run_dir).read_bytes()
+    if content is None:
+        (run_dir / file).unlink()
+    else:
+        (run_dir / file).write_text(content)
+    with pytest.raises(RunError, match=re.escape(says)) as error:
+        write_report(run_dir)
+    assert str(run_dir) in str(error.value), reason
+    assert "\n" not in str(error.value), reason
+    assert (run_dir / "report.html").read_bytes() == before
+    assert sorted(p.name for p in run_dir.glob("*report*")) == ["report.html", "report.json"]
+
+
+def test_the_same_run_gives_the_same_page(tmp_path: Path) -> None:
+    run_dir = make_run(tmp_path / "runs" / "r")
+    assert write_report(run_dir).read_bytes() == write_report(run_dir).read_bytes()
+
+
+def test_scalars_of_a_resumed_training_are_joined(tmp_path: Path) -> None:
+    run_dir = make_run(tmp_path / "runs" / "r", num_images=1)
+    shutil.rmtree(run_dir / "train")
+    starts = {
+        "reader/20261121_020000": '{"loss": 3.0, "iter": 10, "step": 10}\n'
+        '{"loss": 2.0, "iter": 20, "step": 20}\n{"EIR": 0.5, "step": 1}\n{"loss": 1.5, "it',
+        "reader/20261121_030000": '{"loss": 1.8, "iter": 20, "step": 20}\n'
+        '{"loss": NaN, "iter": 30, "step": 30}\n',
+    }
+    for folder, text in starts.items():
+        path = run_dir / "train" / folder / "vis_data" / "scalars.json"
+        path.parent.mkdir(parents=True)
+        path.write_text(text)
+    curves = read_files(run_dir).curves
+    assert curves["reader/loss"] == {10: 3.0, 20: 1.8}, "the later start counts, NaN does not"
+    assert curves["reader/EIR"] == {20: 0.5}, "a validation stands at the iteration before it"
+
+
+def test_confusion_follows_the_standard_and_counts_mistakes() -> None:
+    table = confusion_table({("7", "1"): 3, ("7", "7"): 1, ("A", ""): 1, ("1", "1"): 9}, _STANDARD)
+    assert table is not None
+    assert table.read == ("1", "7", "A", "∅")
+    assert [(truth, [c.count for c in cells]) for truth, cells in table.rows] == [
+        ("1", [9, 0, 0, 0]),
+        ("7", [3, 1, 0, 0]),
+        ("A", [0, 0, 0, 1]),
+        ("∅", [0, 0, 0, 0]),
+    ]
+    assert table.mistakes == (("7", "1", 3), ("A", "∅", 1))
+    assert confusion_table({}, _STANDARD) is None
+
+
+@pytest.mark.parametrize(
+    ("truth", "read", "pieces", "reason"),
+    [
+        ("12A10", "12A01", (("12A", False), ("10", True)), "texts of one length: place by place"),
+        ("12A345", "12345", (("12", False), ("A", True), ("345", False)), "one was left out"),
+        ("12", "12", (("12", False),), "nothing differs"),
+        ("12", "", (("12", False),), "nothing to compare with"),
+        ("", "12", (), "nothing there"),
+    ],
+)
+def test_a_sample_marks_what_differs(
+    truth: str, read: str, pieces: tuple[tuple[str, bool], ...], reason: str, tmp_path: Path
+) -> None:
+    whole = _reading("12A3456", 0, 0, 1.0)
+    plates = [replace(whole, text=text) if text else None for text in (truth, read)]
+    shown = sample(tmp_path / "none.jpg", plates[0], plates[1], _STANDARD)
+    assert shown.truth == pieces, reason
+    assert shown.picture is None
