@@ -1,0 +1,148 @@
+"""The main job from end to end, in small: drawn, trained, killed, resumed, deployed, read."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sub_module.files import read_json
+
+ROOT = Path(__file__).resolve().parents[1]
+CONFIG = ROOT / "tests" / "pipelines" / "small_training.py"
+
+
+@dataclass
+class Job:
+    """A home and the command lines typed there."""
+
+    folder: Path
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, str(ROOT / "pipeline_utils.py"), *arguments]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, "PLATEFLOW_HOME": str(self.folder / "home")}
+
+    def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.command(*arguments),
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+        )
+
+    def killed_in(self, step: str, *arguments: str) -> None:
+        """Type a command and kill it as soon as a step of its run has come somewhere."""
+        process = subprocess.Popen(
+            self.command(*arguments),
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        deadline = time.monotonic() + 120
+        while not any(
+            read_json(file)["done"] > 0
+            for file in self.folder.glob(f"home/runs/*/progress/{step}.json")
+        ):
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        process.kill()
+        process.wait()
+
+    @property
+    def run_dir(self) -> Path:
+        (found,) = self.folder.glob("home/runs/small_training-*")
+        return found
+
+
+@pytest.fixture(scope="module")
+def job(tmp_path_factory: pytest.TempPathFactory) -> Job:
+    return Job(tmp_path_factory.mktemp("job"))
+
+
+@pytest.fixture(scope="module")
+def finished(job: Job) -> subprocess.CompletedProcess[str]:
+    job.killed_in("train", "upload-and-run", "--config", str(CONFIG))
+    recorded = read_json(job.run_dir / "steps/record.json")
+    assert read_json(job.run_dir / "steps/train.json")["finished"] is None
+    done = job("upload-and-run", "--config", str(CONFIG))
+    assert done.returncode == 0, done.stderr + (job.run_dir / "pipeline.log").read_text()[-3000:]
+    assert read_json(job.run_dir / "steps/record.json") == recorded, "what was done stays done"
+    return done
+
+
+def test_ends_with_report_and_eir(job: Job, finished: subprocess.CompletedProcess[str]) -> None:
+    report: dict[str, Any] = read_json(job.run_dir / "report.json")
+    assert [line.split()[0] for line in finished.stdout.splitlines()] == ["EIR", "model", "report"]
+    assert finished.stdout.splitlines()[-1].endswith(str(job.run_dir / "report.html"))
+    assert set(report["seconds"]) == {"record", "train", "evaluate", "test", "deploy"}
+    assert report["metrics"]["dv_mAP"] is None
+    assert 0 <= report["metrics"]["EIR"] <= 1
+    assert 0 <= report["metrics"]["mAP"] <= 1
+    assert Path(report["model"]["path"]).is_dir()
+    assert (job.folder / "home/models/current").resolve() == Path(report["model"]["path"])
+    assert (job.folder / "home/runs/latest").resolve() == job.run_dir
+    assert len(list((job.run_dir / "test/pictures").iterdir())) == 3
+
+
+def test_readings_are_of_the_test_split(
+    job: Job, finished: subprocess.CompletedProcess[str]
+) -> None:
+    images = read_json(job.run_dir / "test/readings.json")["images"]
+    coco = read_json(job.run_dir / "record/test.json")
+    assert len(images) == len(coco["images"]) == 12
+    assert all((job.run_dir / image["file"]).is_file() for image in images)
+    plates = sum(len(image["truth"]) for image in images)
+    assert plates == sum("reading" in annotation for annotation in coco["annotations"])
+
+
+def test_again_is_done_already(job: Job, finished: subprocess.CompletedProcess[str]) -> None:
+    again = job("upload-and-run", "--config", str(CONFIG))
+    assert (again.returncode, again.stdout) == (0, finished.stdout)
+    assert "done already" in again.stderr
+
+
+def test_read(job: Job, finished: subprocess.CompletedProcess[str]) -> None:
+    image = next((job.run_dir / "record/images/test").iterdir())
+    shown = job("read", str(image), "--out", "pictures")
+    assert shown.returncode == 0, shown.stderr
+    assert (job.folder / "pictures" / f"{image.stem}.read.jpg").is_file()
+    as_json = job("read", str(image), str(image), "--json")
+    assert [row["file"] for row in json.loads(as_json.stdout)] == [str(image)] * 2
+    assert not list(job.folder.glob("*.jpg")), "JSON only, no pictures"
+
+
+def test_evaluate_agrees_with_the_run(job: Job, finished: subprocess.CompletedProcess[str]) -> None:
+    (drawn,) = job.folder.glob("home/datasets/drawn-*/test")
+    found = job("evaluate", str(drawn), "--json")
+    assert found.returncode == 0, found.stderr
+    figures = json.loads(found.stdout)
+    assert "dv_mAP" not in figures
+    tested = read_json(job.run_dir / "test/readings.json")["metrics"]
+    assert figures["num_plates"] == tested["num_plates"]
+    assert figures["EIR"] == pytest.approx(tested["EIR"], abs=0.1)
+
+
+def test_damaged_checkpoint_is_one_line(
+    job: Job, finished: subprocess.CompletedProcess[str]
+) -> None:
+    damaged = job.folder / "damaged.pth"
+    damaged.write_bytes((job.run_dir / "train/best.pth").read_bytes()[:5000])
+    image = next((job.run_dir / "record/images/test").iterdir())
+    read = job("read", str(image), "--model", str(damaged))
+    assert (read.returncode, read.stdout) == (2, "")
+    assert read.stderr.startswith("error: ")
+    assert "damaged.pth" in read.stderr
+    assert read.stderr.count("\n") == 1

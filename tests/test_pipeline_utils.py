@@ -1,0 +1,207 @@
+"""The command line: what it prints, its exit codes, and what mistakes leave behind."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import pipeline_utils
+from pipelines.backends.local import LocalBackend
+from tests.pipelines.tiny import tiny_package
+
+ROOT = Path(pipeline_utils.__file__).parent
+
+
+@dataclass
+class Shell:
+    """Runs the command line in this process, in a home of its own."""
+
+    home: Path
+    monkeypatch: pytest.MonkeyPatch
+    capfd: pytest.CaptureFixture[str]
+
+    def __call__(self, *arguments: str) -> tuple[int, str, str]:
+        self.monkeypatch.setattr(sys, "argv", ["plateflow", *arguments])
+        with pytest.raises(SystemExit) as caught:
+            pipeline_utils.main()
+        output, errors = self.capfd.readouterr()
+        return int(caught.value.code or 0), output, errors
+
+    def fails(self, *arguments: str) -> str:
+        """One line, exit code 2, nothing on standard output."""
+        code, output, errors = self(*arguments)
+        assert (code, output) == (2, "")
+        assert errors.startswith("error: ")
+        assert errors.count("\n") == 1
+        return errors
+
+
+@pytest.fixture
+def shell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Iterator[Shell]:
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    monkeypatch.setenv("PLATEFLOW_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    yield Shell(tmp_path / "home", monkeypatch, capfd)
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def test_help_imports_nothing_heavy() -> None:
+    program = (
+        "import sys, pipeline_utils\n"
+        "print({'torch', 'kfp', 'cv2', 'mmengine', 'matplotlib'} & set(sys.modules))"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True
+    )
+    assert found.stdout == "set()\n", found.stderr
+
+
+def test_help_names_every_command(shell: Shell) -> None:
+    shell.monkeypatch.setenv("COLUMNS", "200")
+    code, output, _ = shell("--help")
+    assert code == 0
+    for command in [
+        "upload-and-run",
+        "upload",
+        "run",
+        "versions",
+        "runs",
+        "delete",
+        "read",
+        "evaluate",
+        "dataset",
+    ]:
+        assert f" {command} " in output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        pytest.param(
+            ["upload-and-run", "--set", "train.max_epoch=3"], "train.max_epochs", id="typo"
+        ),
+        pytest.param(["upload-and-run", "--set", "train.lr=fast"], "a number", id="wrong type"),
+        pytest.param(["upload-and-run", "--set", "x"], "KEY=VALUE", id="no pair"),
+        pytest.param(["upload-and-run", "--config", "plates"], "plate_training", id="no config"),
+        pytest.param(["upload-and-run", "--config", "a.py"], "a.py", id="no config file"),
+        pytest.param(["upload", "--version", "my version"], "'my version'", id="blank in a name"),
+        pytest.param(["upload", "--name", "../x"], "'../x'", id="a path for a name"),
+        pytest.param(["run"], "not uploaded", id="nothing uploaded"),
+        pytest.param(["run", "--version", "v1"], "no version v1", id="unknown version"),
+        pytest.param(["delete", "r1", "--yes"], "no run r1", id="unknown run"),
+        pytest.param(
+            ["delete", "plates/v1", "--yes"], "no version v1", id="unknown version deleted"
+        ),
+        pytest.param(["read", "a.jpg"], "no model is in use", id="no model"),
+        pytest.param(["read", "a.jpg", "--model", "m.pth"], "m.pth", id="missing model"),
+        pytest.param(["evaluate", "."], "no model is in use", id="no model to evaluate"),
+        pytest.param(["dataset", "validate", "none"], "none: no such", id="missing set"),
+        pytest.param(["dataset", "show", "."], "no label file", id="empty set"),
+        pytest.param(["dataset", "draw", "out", "--images", "0"], "num_images", id="no images"),
+    ],
+)
+def test_mistakes(shell: Shell, arguments: list[str], words: str) -> None:
+    assert words in shell.fails(*arguments)
+    assert not shell.home.exists()
+    assert list(Path().iterdir()) == []
+
+
+def test_upload_and_versions(shell: Shell) -> None:
+    assert shell("versions") == (0, "version  content  uploaded\n", "")
+    _, first, _ = shell("upload")
+    assert first.startswith("plate_training/")
+    assert shell("upload")[:2] == (0, first), "the same again changes nothing"
+    assert shell("upload", "--version", "v1")[1] == "plate_training/v1\n"
+    _, listed, _ = shell("versions")
+    assert [line.split()[0] for line in listed.splitlines()[1:]] == [
+        first.strip(),
+        "plate_training/v1",
+    ]
+    assert "uploaded already" in shell.fails("upload-and-run", "--no-run-uploaded")
+    assert shell("delete", "plate_training/v1", "--yes")[0] == 0
+    assert "plate_training/v1" not in shell("versions")[1]
+
+
+def test_other_content_is_refused(shell: Shell) -> None:
+    LocalBackend(shell.home).upload(tiny_package())
+    line = shell.fails("upload", "--name", "tiny", "--version", "v1")
+    assert "never replaced" in line
+
+
+def test_existing_version_runs_as_it_was_uploaded(shell: Shell) -> None:
+    LocalBackend(shell.home).upload(tiny_package())
+    code, output, errors = shell("upload-and-run", "--name", "tiny", "--version", "v1")
+    assert code == 0
+    assert "running it as it was uploaded" in errors
+    assert "[second] done" in errors, "the tiny pipeline ran, not the one that is here now"
+    report = shell.home / "runs/tiny-v1/report.html"
+    assert output.splitlines()[-1] == f"report  {report}"
+    code, again, errors = shell("run", "--name", "tiny")
+    assert (code, again) == (0, output)
+    assert "tiny-v1 is done already" in errors
+    assert "succeeded" in shell("runs")[1]
+
+
+@pytest.mark.parametrize(
+    ("does", "code", "line"),
+    [
+        pytest.param("mistake", 2, "error: first: a.jpg: truncated", id="the user's to mend"),
+        pytest.param("crash", 1, "pipeline.log", id="a crash"),
+    ],
+)
+def test_failed_run(shell: Shell, does: str, code: int, line: str) -> None:
+    package = tiny_package(first={"does": does, "number": 1})
+    LocalBackend(shell.home).upload(package)
+    found, output, errors = shell("run", "--name", "tiny")
+    assert (found, output) == (code, "")
+    assert line in errors.splitlines()[-1]
+    assert "Traceback" not in errors
+
+
+def test_full_disk(shell: Shell) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    shell.monkeypatch.setattr("sub_module.files.os.replace", full)
+    assert "disk" in shell.fails("upload")
+    assert [path for path in shell.home.rglob("*") if path.is_file()] == []
+
+
+def test_delete_asks(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    LocalBackend(shell.home).upload(tiny_package())
+    command = [sys.executable, str(ROOT / "pipeline_utils.py"), "delete", "tiny/v1"]
+    answered = subprocess.run(command, input="n\n", capture_output=True, text=True)
+    assert answered.returncode == 1
+    assert "tiny/v1" in shell("versions")[1]
+    answered = subprocess.run(command, input="y\n", capture_output=True, text=True)
+    assert answered.returncode == 0
+    assert "tiny/v1" not in shell("versions")[1]
+
+
+def test_dataset_commands(shell: Shell) -> None:
+    code, output, errors = shell("dataset", "draw", "set", "--images", "12", "--seed", "3")
+    assert (code, output, errors) == (0, "", "drawn: set\n")
+    assert "set: exists" in shell.fails("dataset", "draw", "set", "--images", "12")
+    assert shell("dataset", "validate", "set") == (0, "", "set: everything can be used\n")
+    code, output, _ = shell("dataset", "show", "set", "--out", "sheet.png")
+    assert code == 0
+    assert output.splitlines()[1].split() == ["images", "12"]
+    assert Path("sheet.png").stat().st_size > 10_000
+
+    image = sorted(Path("set/train").glob("*.jpg"))[0]
+    image.write_bytes(image.read_bytes()[:2000])
+    code, output, errors = shell("dataset", "validate", "set")
+    assert code == 2
+    assert str(image) in output
+    assert errors == "error: set: 1 file cannot be used\n"
