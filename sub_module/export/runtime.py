@@ -62,6 +62,8 @@ class OnnxNetworks:
         """Load the graphs `detect`, `refine` and `read`."""
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = num_threads
+        # Threads of one graph that wait for its next run would take the cores from the others.
+        options.add_session_config_entry("session.force_spinning_stop", "1")
         self._sessions = {
             name: _session(model_dir, graph, options) for name, graph in graphs.items()
         }

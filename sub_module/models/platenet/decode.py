@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from sub_module.plates import Slot
 
 Floats = NDArray[np.float32]
-# The score of a state or a move that is not open.
-_CLOSED = np.float32(-1e9)
+# The score of a path that is not open.
+_CLOSED = -1e6
 
 
 def decode_peaks(
@@ -52,95 +52,101 @@ class RowText:
     confidence: float
 
 
-def decode_columns(
-    probabilities: Floats, slots: Sequence[Sequence[Slot]], alphabet: str
-) -> list[RowText]:
-    """Read rows from column probabilities: the best division of the columns among the slots.
+@dataclass(frozen=True)
+class _Grammar:
+    """The slots of a row as states of a path: blank, slot 0, blank, slot 1, ..., blank.
 
-    Columns are divided by dynamic programming: each slot takes one run of columns, blanks stand
-    between and around them, optional slots may take none. A slot's score in a column is the
-    summed probability of its alphabet, and its character the one with the largest sum over its
-    run, so a text outside the slots' alphabets cannot come out.
+    State 0 is the start, before the first column; the first blank is state 1.
+
+    Attributes:
+        alphabets: (slots, A), 1 where a slot's alphabet has a character.
+        predecessors: For each state after the start, the states that a path may come from: those
+            between are passed over, which no slot may be that is not optional.
+        ends: The states in which a path may end.
+    """
+
+    alphabets: Floats
+    predecessors: tuple[tuple[int, ...], ...]
+    ends: tuple[int, ...]
+
+
+@lru_cache(maxsize=256)
+def _grammar(slots: tuple[Slot, ...], alphabet: str) -> _Grammar:
+    num_states = 2 * len(slots) + 2
+    must_stop = [s % 2 == 0 and s > 0 and not slots[s // 2 - 1].optional for s in range(num_states)]
+    predecessors = tuple(
+        tuple(p for p in range(state) if not any(must_stop[p + 1 : state]))
+        for state in range(1, num_states + 1)
+    )
+    masks = np.array([[c in slot.alphabet for c in alphabet] for slot in slots], np.float32)
+    return _Grammar(masks, predecessors[:-1], predecessors[-1])
+
+
+def decode_row(probabilities: Floats, slots: tuple[Slot, ...], alphabet: str) -> RowText:
+    """Read a row from column probabilities: the best division of the columns among its slots.
+
+    Each slot takes one run of columns, blanks stand between and around them where they fit better,
+    optional slots may take none. A slot's score in a column is the summed probability of its
+    alphabet, and its character the one with the largest sum over its run, so a text outside the
+    slots' alphabets cannot come out.
 
     Args:
-        probabilities: (N, T, 1 + A), index 0 blank.
-        slots: Those of each of the N rows.
+        probabilities: (T, 1 + A), index 0 blank.
+        slots: From left to right.
         alphabet: The A characters in index order.
     """
-    if not len(probabilities):
-        return []
-    masks = {
-        slot.alphabet: _alphabet_mask(slot.alphabet, alphabet) for row in slots for slot in row
-    }
-    num_states = 2 * max(len(row) for row in slots) + 1
-    num_rows, num_columns, _ = probabilities.shape
-    # States alternate: blank, slot 0, blank, slot 1, ..., blank; those beyond a row's are closed.
-    scores = np.full((num_rows, num_columns, num_states), _CLOSED, np.float32)
-    must_stop = np.zeros((num_rows, num_states), bool)
-    log_blank = np.log(probabilities[..., 0] + 1e-6)
-    for n, row in enumerate(slots):
-        scores[n, :, 0 : 2 * len(row) + 1 : 2] = log_blank[n, :, None]
-        allowed = np.stack([masks[slot.alphabet] for slot in row], 1)
-        scores[n, :, 1 : 2 * len(row) : 2] = np.log(probabilities[n, :, 1:] @ allowed + 1e-6)
-        must_stop[n, 1 : 2 * len(row) : 2] = [not slot.optional for slot in row]
-    return [
-        _row_text(p, path, row, masks, alphabet)
-        for p, path, row in zip(probabilities, _best_paths(scores, must_stop), slots, strict=True)
-    ]
-
-
-def _best_paths(scores: Floats, must_stop: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """The best monotone path (N, T) through the states, by Viterbi's algorithm.
-
-    A path may pass over any states but those where it must stop.
-
-    Args:
-        scores: (N, T, S) of being in a state at a column.
-        must_stop: (N, S).
-    """
-    num_rows, num_columns, num_states = scores.shape
-    # stops[n, i] counts the states before i where row n must stop.
-    stops = np.concatenate([np.zeros((num_rows, 1), int), must_stop.cumsum(1)], 1)
-    between = stops[:, None, :-1] - stops[:, 1:, None]
-    forward = np.triu(np.ones((num_states, num_states), bool), 1)
-    may_move = (forward & (between == 0)) | np.eye(num_states, dtype=bool)
-    cost = np.where(may_move, 0.0, _CLOSED).astype(np.float32)
-    best = scores[:, 0] + np.where(stops[:, :-1] == 0, 0.0, _CLOSED).astype(np.float32)
-    steps = np.zeros((num_columns, num_rows, num_states), np.int64)
-    for t in range(1, num_columns):
-        options = best[:, :, None] + cost
-        steps[t] = options.argmax(1)
-        best = options.max(1) + scores[:, t]
-    best = best + np.where(stops[:, 1:] == stops[:, -1:], 0.0, _CLOSED)
-    paths = np.empty((num_rows, num_columns), np.int64)
-    rows, state = np.arange(num_rows), best.argmax(1)
-    for t in range(num_columns - 1, -1, -1):
-        paths[:, t] = state
-        state = steps[t, rows, state]
-    return paths
-
-
-def _row_text(
-    probabilities: Floats,
-    path: NDArray[np.int64],
-    slots: Sequence[Slot],
-    masks: dict[str, Floats],
-    alphabet: str,
-) -> RowText:
+    grammar = _grammar(slots, alphabet)
+    scores = np.empty((2 * len(slots) + 1, len(probabilities)), np.float32)
+    scores[0::2] = probabilities[:, 0]
+    scores[1::2] = grammar.alphabets @ probabilities[:, 1:].T
+    path = _best_path(np.log(scores + 1e-6), grammar)
     characters: list[str | None] = []
     confidence = 1.0
     for index, slot in enumerate(slots):
-        columns = probabilities[path == 2 * index + 1, 1:]
+        columns = probabilities[path == 2 * index + 2, 1:]
         if not len(columns):
             characters.append(None)
             confidence *= 1.0 if slot.optional else 0.0
             continue
         weights = columns.sum(0)
-        best = int(np.argmax(weights * masks[slot.alphabet]))
+        best = int(np.argmax(weights * grammar.alphabets[index]))
         characters.append(alphabet[best])
         confidence *= float(weights[best] / (weights.sum() + 1e-6)) * float(columns.sum(1).max())
     return RowText(tuple(characters), confidence)
 
 
-def _alphabet_mask(characters: str, alphabet: str) -> Floats:
-    return np.array([c in characters for c in alphabet], np.float32)
+def _best_path(scores: Floats, grammar: _Grammar) -> NDArray[np.int64]:
+    """The best path (T,) through the states, by Viterbi's algorithm.
+
+    It goes state by state over all columns at once: a path that enters a state at column e and is
+    still there at column t scores what it had before e, less the state's scores up to e, plus
+    those up to t; so the best e is a running maximum.
+
+    Args:
+        scores: (S, T) of being in each state after the start, at each column.
+        grammar: The states.
+    """
+    num_states, num_columns = scores.shape
+    totals = np.zeros((num_states, num_columns + 1))
+    np.cumsum(scores, axis=1, out=totals[:, 1:])
+    # best[s, t]: of paths that are in state s when t columns are done.
+    best = np.full((num_states + 1, num_columns + 1), _CLOSED)
+    best[0, 0] = 0.0
+    entered = np.empty((num_states, num_columns))
+    for s, predecessors in enumerate(grammar.predecessors):
+        before = best[predecessors[0], :-1]
+        for predecessor in predecessors[1:]:
+            before = np.maximum(before, best[predecessor, :-1])
+        np.subtract(before, totals[s, :-1], out=entered[s])
+        np.add(np.maximum.accumulate(entered[s]), totals[s, 1:], out=best[s + 1, 1:])
+    path = np.zeros(num_columns, np.int64)
+    end, choices = num_columns, grammar.ends
+    while end > 0:
+        state = max(choices, key=best[:, end].__getitem__)
+        # The start is the best choice only where no path is open.
+        if state == 0:
+            break
+        start = int(entered[state - 1, :end].argmax())
+        path[start:end] = state
+        end, choices = start, grammar.predecessors[state - 1]
+    return path

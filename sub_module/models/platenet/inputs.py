@@ -10,6 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from sub_module.datasets.rectify import halved, halvings
+
 Image = NDArray[np.uint8]
 # Pixels of the detector's input a cell of its heat map.
 STRIDE = 8
@@ -65,12 +67,11 @@ def fit_scale(image_shape: Sequence[int], size: tuple[int, int]) -> float:
 def letterbox(image: Image, size: tuple[int, int]) -> Image:
     """Shrink or enlarge an image to fit `size` (width, height), grey at the right and below."""
     scale = fit_scale(image.shape, size)
-    width, height = (
-        min(round(image.shape[1] * scale), size[0]),
-        min(round(image.shape[0] * scale), size[1]),
-    )
-    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    resized = cv2.resize(image, (max(1, width), max(1, height)), interpolation=method)
+    width = min(max(1, round(image.shape[1] * scale)), size[0])
+    height = min(max(1, round(image.shape[0] * scale)), size[1])
+    # Averaged by halves, what remains is less than a halving more.
+    smaller = halved(image, halvings(scale)) if min(image.shape[:2]) * scale >= 1 else image
+    resized = cv2.resize(smaller, (width, height), interpolation=cv2.INTER_LINEAR)
     if resized.shape[1::-1] == size:
         return np.asarray(resized, dtype=np.uint8)
     boxed = np.full((size[1], size[0], 3), 128, np.uint8)

@@ -10,13 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sub_module.datasets.rectify import rectify
-from sub_module.models.platenet.decode import RowText, decode_columns, decode_peaks
+from sub_module.models.platenet.decode import RowText, decode_peaks, decode_row
 from sub_module.models.platenet.inputs import STRIDE, InputSizes, fit_scale, letterbox
 from sub_module.plates import Layout, PlateReading, PlateStandard
 from sub_module.plates.geometry import UNIT_SQUARE, Corners, map_points, plate_to_image
 
 Array = NDArray[Any]
 Image = NDArray[np.uint8]
+
+
+# Smaller quadrangles hold no text.
+_MIN_AREA_PX = 16.0
 
 
 class Networks(Protocol):
@@ -165,7 +169,10 @@ class PlateNetReader:
                 strips.append(cv2.cvtColor(strip, cv2.COLOR_RGB2GRAY)[None])
                 slots.append(row.slots)
         probabilities = self._networks.read(np.stack(strips))
-        texts = iter(decode_columns(probabilities, slots, self._standard.alphabet))
+        texts = (
+            decode_row(columns, row, self._standard.alphabet)
+            for columns, row in zip(probabilities, slots, strict=True)
+        )
         return [[next(texts) for _ in range(count)] for count in counts]
 
     def _reading(self, candidate: _Candidate, rows: list[RowText]) -> PlateReading | None:
@@ -190,10 +197,7 @@ class PlateNetReader:
 
 def _is_convex(quad: Corners) -> bool:
     """Whether four corners run clockwise round an area of some pixels."""
-    edges = np.roll(quad, -1, 0) - quad
-    following = np.roll(edges, -1, 0)
-    turns = edges[:, 0] * following[:, 1] - edges[:, 1] * following[:, 0]
-    return bool(np.isfinite(quad).all() and (turns > 1.0).all())
+    return cv2.isContourConvex(quad) and cv2.contourArea(quad, oriented=True) > _MIN_AREA_PX
 
 
 def _box_iou(a: Sequence[float], b: Sequence[float]) -> float:

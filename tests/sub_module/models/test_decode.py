@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
-from sub_module.models.platenet.decode import decode_columns, decode_peaks
+from sub_module.models.platenet.decode import _best_path, _grammar, decode_peaks, decode_row
 from sub_module.plates import PlateStandard, Slot
 from tests.factories import random_characters
 from tests.standards import kr_standard, tiny_standard
 
 
 def columns_of(labels: str, alphabet: str, sureness: float = 0.9) -> np.ndarray:
-    """(1, T, 1 + A) probabilities of columns written as text, `_` for blank."""
-    out = np.full((1, len(labels), 1 + len(alphabet)), (1 - sureness) / len(alphabet), np.float32)
+    """(T, 1 + A) probabilities of columns written as text, `_` for blank."""
+    out = np.full((len(labels), 1 + len(alphabet)), (1 - sureness) / len(alphabet), np.float32)
     for t, label in enumerate(labels):
-        out[0, t, 0 if label == "_" else 1 + alphabet.index(label)] = sureness
+        out[t, 0 if label == "_" else 1 + alphabet.index(label)] = sureness
     return out
 
 
@@ -40,32 +42,33 @@ CASES = [
 
 @pytest.mark.parametrize(("labels", "slots", "text", "reason"), CASES, ids=[c[3] for c in CASES])
 def test_columns_become_text(labels: str, slots: list[Slot], text: str, reason: str) -> None:
-    (row,) = decode_columns(columns_of(labels, "01AB"), [slots], "01AB")
+    row = decode_row(columns_of(labels, "01AB"), tuple(slots), "01AB")
     assert "".join(c or "" for c in row.characters) == text
     assert len(row.characters) == len(slots)
 
 
 def test_a_character_outside_its_slots_alphabet_cannot_come_out() -> None:
-    (row,) = decode_columns(columns_of("_AA_", "01AB"), [[DIGIT]], "01AB")
+    row = decode_row(columns_of("_AA_", "01AB"), (DIGIT,), "01AB")
     assert row.characters[0] in {"0", "1", None}
     assert row.confidence < 0.2
 
 
 def test_confidence_falls_with_doubt() -> None:
-    sure = decode_columns(columns_of("_0_1_", "01", 0.99), [[DIGIT, DIGIT]], "01")[0]
-    unsure = decode_columns(columns_of("_0_1_", "01", 0.6), [[DIGIT, DIGIT]], "01")[0]
+    sure = decode_row(columns_of("_0_1_", "01", 0.99), (DIGIT, DIGIT), "01")
+    unsure = decode_row(columns_of("_0_1_", "01", 0.6), (DIGIT, DIGIT), "01")
     assert 0 <= unsure.confidence < sure.confidence <= 1
 
 
-def test_nothing_to_decode() -> None:
-    assert decode_columns(np.zeros((0, 4, 3), np.float32), [], "01") == []
+def test_fewer_columns_than_slots_is_no_text() -> None:
+    row = decode_row(columns_of("0", "01"), (DIGIT, DIGIT), "01")
+    assert None in row.characters
+    assert row.confidence == 0
 
 
 @pytest.mark.parametrize("standard", [kr_standard(), tiny_standard()], ids=lambda s: s.name)
 def test_every_text_of_a_standard_survives(standard: PlateStandard) -> None:
-    """Texts painted into columns come back, rows of different layouts side by side in one batch."""
+    """Texts painted into columns come back."""
     rng = np.random.default_rng(0)
-    painted, slots, wanted = [], [], []
     for _ in range(60):
         layout = standard.layouts[rng.integers(len(standard.layouts))]
         rest = random_characters(layout, rng)
@@ -75,11 +78,32 @@ def test_every_text_of_a_standard_survives(standard: PlateStandard) -> None:
             runs = "".join(
                 c * int(rng.integers(1, 4)) + "_" * int(rng.integers(1, 3)) for c in text
             )
-            painted.append(columns_of(f"_{runs}".ljust(48, "_"), standard.alphabet)[0])
-            slots.append(row.slots)
-            wanted.append(text)
-    read = decode_columns(np.stack(painted), slots, standard.alphabet)
-    assert ["".join(c or "" for c in row.characters) for row in read] == wanted
+            columns = columns_of(f"_{runs}".ljust(48, "_"), standard.alphabet)
+            read = decode_row(columns, row.slots, standard.alphabet)
+            assert "".join(c or "" for c in read.characters) == text
+
+
+def all_paths(scores: np.ndarray, slots: tuple[Slot, ...]) -> float:
+    """The best score of any division, by trying all: an independent check of the search."""
+    num_states, num_columns = scores.shape
+    best = -np.inf
+    for path in itertools.product(range(num_states), repeat=num_columns):
+        monotone = all(a <= b for a, b in itertools.pairwise(path))
+        visited = set(path)
+        complete = all(slot.optional or 2 * i + 1 in visited for i, slot in enumerate(slots))
+        if monotone and complete:
+            best = max(best, sum(scores[state, t] for t, state in enumerate(path)))
+    return best
+
+
+@pytest.mark.parametrize("slots", [(DIGIT, LETTER), (DIGIT, MAYBE), (MAYBE, DIGIT)])
+def test_the_search_finds_what_trying_everything_finds(slots: tuple[Slot, ...]) -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(10):
+        scores = np.log(rng.random((5, 5)) + 1e-3).astype(np.float32)
+        path = _best_path(scores, _grammar(slots, "01AB"))
+        found = sum(scores[state - 1, t] for t, state in enumerate(path))
+        assert found == pytest.approx(all_paths(scores, slots), abs=1e-4)
 
 
 def test_peaks_become_quadrangles_best_first() -> None:
