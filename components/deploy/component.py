@@ -21,8 +21,8 @@ def deploy(
 
     def work() -> Result:
         splits = step.path_of(training_set)
-        exported = export_checked(step, step.path_of(model), splits / "val.json")
-        scores = check_eir(step, exported, splits / "test.json")
+        exported, different = export_checked(step, step.path_of(model), splits / "val.json")
+        scores = check_eir(step, exported, splits / "test.json") | {"read_otherwise": different}
         return Result({"deployed": put_in_place(exported, step.volume / "models", run)}, scores)
 
     inputs = [training_set, model]

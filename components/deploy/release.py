@@ -12,16 +12,20 @@ from sub_module.export.agreement import check_same_readings
 from sub_module.export.onnx import export
 
 
-def export_checked(step: Step, checkpoint: Path, val: Path) -> Path:
+def export_checked(step: Step, checkpoint: Path, val: Path) -> tuple[Path, float]:
     """Export into the step's folder and compare with the checkpoint on the images of `val`.
 
+    Returns:
+        The exported model, and the share of images that it reads otherwise.
+
     Raises:
-        ModelError: The exported model reads otherwise than the checkpoint.
+        ModelError: That share is above `deploy.max_different`.
     """
     exported = step.empty_folder() / "model"
     export(checkpoint, exported)
-    check_same_readings(checkpoint, exported, val, step.progress)
-    return exported
+    allowed = step.config["deploy"]["max_different"]
+    different = check_same_readings(checkpoint, exported, val, allowed, step.progress)
+    return exported, different
 
 
 def put_in_place(exported: Path, models: Path, run: str) -> Path:

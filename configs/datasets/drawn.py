@@ -38,6 +38,9 @@ dataset = dict(
         max_noise=14.0,
         # JPEG quality, lowest and highest.
         jpeg_quality=[45, 95],
+        # Pieces of another photograph, for more variety than there are photographs: at most this
+        # many an image.
+        max_patches=4,
         # Signs and words that are no plate: at most this many an image.
         max_distractors=3,
     ),

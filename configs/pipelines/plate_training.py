@@ -24,6 +24,9 @@ test = dict(
 deploy = dict(
     # A model with a lower EIR on the test images is not deployed.
     min_eir=0.5,
+    # The share of validation images that the exported model may read otherwise than the checkpoint
+    # does: both compute the same to six digits, which still turns over a reading in great doubt.
+    max_different=0.01,
     # By how much its EIR may lie below that of the deployed model, on the same images.
     tolerance=0.01,
 )

@@ -27,6 +27,8 @@ train = dict(
         # How much the detector's view is enlarged, lowest and highest, and moved, as a share.
         zoom=[0.8, 1.25],
         shift=0.15,
+        # How often the detector's view is mirrored.
+        mirror=0.5,
         # Looks at each plate by the refiner and at each row by the reader, each time anew.
         crops_per_plate=2,
         strips_per_row=2,

@@ -131,10 +131,12 @@ def _draw(task: _Task) -> int:
     low, high = task.settings["jpeg_quality"]
     for index in task.indices:
         rng = np.random.default_rng([task.seed, index])
-        path = task.photos[rng.integers(len(task.photos))]
-        photo = _photo(path, (largest[0], largest[1]))
+        photo, other = (
+            _photo(task.photos[int(choice)], (largest[0], largest[1]))
+            for choice in rng.integers(len(task.photos), size=2)
+        )
         name = f"{index:06d}.jpg"
-        image, annotation = draw_scene(photo, name, task.standard, task.settings, rng)
+        image, annotation = draw_scene(photo, other, name, task.standard, task.settings, rng)
         quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(low, high + 1))]
         _, encoded = cv2.imencode(".jpg", image[..., ::-1], quality)
         (task.directory / name).write_bytes(encoded.tobytes())

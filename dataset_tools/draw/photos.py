@@ -128,3 +128,18 @@ def crop_background(photo: Image, size: tuple[int, int], rng: np.random.Generato
     levels = np.arange(256)[:, None] * (gain * tint) + offset
     table = np.clip(levels, 0, 255).astype(np.uint8).reshape(1, 256, 3)
     return np.asarray(cv2.LUT(resized, table), dtype=np.uint8)
+
+
+def paste_patch(image: Image, photo: Image, rng: np.random.Generator) -> None:
+    """Put a random piece of a photograph anywhere into the image, in place.
+
+    Args:
+        image: (H, W, 3) RGB, changed.
+        photo: (h, w, 3) RGB, at least as large as the image.
+        rng: Where chance comes from.
+    """
+    height, width = image.shape[:2]
+    size = int(width * rng.uniform(0.06, 0.4)), int(height * rng.uniform(0.06, 0.4))
+    piece = crop_background(photo, size, rng)
+    x, y = int(rng.integers(0, width - size[0])), int(rng.integers(0, height - size[1]))
+    image[y : y + size[1], x : x + size[0]] = piece

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from dataset_tools.draw import effects
 from dataset_tools.draw.distractors import draw_distractor
-from dataset_tools.draw.photos import crop_background
+from dataset_tools.draw.photos import crop_background, paste_patch
 from dataset_tools.draw.plate import FlatPlate, Polygon, paint_plate
 from dataset_tools.labelme import Annotation, Shape
 from sub_module.plates import PlateStandard
@@ -23,6 +23,7 @@ _TRIES_TO_PLACE = 20
 
 def draw_scene(
     photo: Image,
+    other: Image,
     image_name: str,
     standard: PlateStandard,
     settings: Mapping[str, Any],
@@ -32,6 +33,7 @@ def draw_scene(
 
     Args:
         photo: (H, W, 3) RGB background photograph, at least as large as any image size.
+        other: Another such photograph, of which pieces are put into the image.
         image_name: File name that the annotation will carry.
         standard: The plates to draw.
         settings: `dataset.draw` of a config (`configs/datasets/drawn.py` explains each key).
@@ -42,6 +44,8 @@ def draw_scene(
     """
     width, height = settings["image_sizes"][rng.integers(len(settings["image_sizes"]))]
     image = crop_background(photo, (width, height), rng)
+    for _ in range(int(rng.integers(settings["max_patches"] + 1))):
+        paste_patch(image, other, rng)
     num_plates = int(rng.choice(len(settings["num_plates"]), p=settings["num_plates"]))
     taken: list[Polygon] = []
     plates: list[tuple[FlatPlate, Polygon]] = []

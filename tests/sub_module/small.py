@@ -22,6 +22,7 @@ SIZES: dict[str, Any] = {
 SAMPLES: dict[str, Any] = {
     "zoom": [0.9, 1.1],
     "shift": 0.1,
+    "mirror": 0.5,
     "crops_per_plate": 1,
     "strips_per_row": 1,
     "empty_crops_per_image": 1,

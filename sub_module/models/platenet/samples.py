@@ -86,6 +86,10 @@ class PlateTrainingSet(Dataset[dict[str, Any]]):
         table = np.clip(np.arange(256)[:, None] * gain + offset, 0, 255).astype(np.uint8)
         view = _uint8(cv2.LUT(view, table.reshape(1, 256, 3)))
         quads = [np.array(r.corners) * scale * zoom + affine[:, 2] for r in record.readings]
+        if rng.random() < self._settings["mirror"]:
+            # Too small to read, so a mirrored plate is a plate; left and right corners swap.
+            view = view[:, ::-1]
+            quads = [quad[[1, 0, 3, 2]] * (-1, 1) + (width, 0) for quad in quads]
         heat, corners, weights = detector_targets(quads, (width, height), self._stride)
         image_CHW = np.ascontiguousarray(view.transpose(2, 0, 1))
         return {"images": image_CHW, "heat": heat, "corners": corners, "corner_weights": weights}

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import torch
 
-from sub_module.engine.checkpoint import build_model, description, load_detector, load_model
+from sub_module.engine.checkpoint import build_model, description, load_model
+from sub_module.engine.infer import load_detector
 from sub_module.errors import ModelError
 from tests.standards import kr_standard, tiny_standard
 from tests.sub_module.small import small_config

@@ -1,0 +1,143 @@
+"""The figures of docs/benchmarks.md: `make bench`, or `python -m tests.measure [--model DIR]`.
+
+Nothing else should run on the machine meanwhile. Prints one Markdown row a figure.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import onnxruntime
+
+from dataset_tools.draw import draw_dataset
+from dataset_tools.record import record
+from sub_module.datasets.coco import load_image, load_plate_images
+from sub_module.engine.config import load_config
+from sub_module.export.runtime import OnnxDetector, OnnxNetworks
+from sub_module.models.platenet.inputs import letterbox
+from sub_module.plates import PlateStandard
+
+NUM_IMAGES = 2000
+NUM_READ = 200
+THREADS = 2
+
+
+def main() -> None:
+    """Measure everything that can be measured in a few minutes."""
+    parser = argparse.ArgumentParser()
+    home = Path(os.environ.get("PLATEFLOW_HOME", ".plateflow"))
+    parser.add_argument("--model", type=Path, default=home / "models" / "current")
+    model = parser.parse_args().model
+    config = load_config("plate_training")
+    standard = PlateStandard.from_config(config["plates"])
+    print("| figure | measured |\n|---|---|")
+    with tempfile.TemporaryDirectory() as folder:
+        training_set = _data_set(Path(folder), config, standard)
+        images = [
+            load_image(image.path)
+            for image in load_plate_images(training_set / "test.json", standard)[:NUM_READ]
+        ]
+        _reading(model, images)
+    _view(images[0])
+
+
+def _row(figure: str, measured: str) -> None:
+    print(f"| {figure} | {measured} |", flush=True)
+
+
+def _data_set(folder: Path, config: dict[str, Any], standard: PlateStandard) -> Path:
+    dataset = config["dataset"]
+    start = time.perf_counter()
+    draw_dataset(folder / "drawn", NUM_IMAGES, 1, standard, dataset["draw"], dataset["split"])
+    seconds = time.perf_counter() - start
+    _row("drawing to disk with JSON", f"{NUM_IMAGES / seconds:.0f} images/s")
+    start = time.perf_counter()
+    record(folder / "drawn", folder / "set", standard, dataset)
+    seconds = time.perf_counter() - start
+    _row("record", f"{NUM_IMAGES / seconds:.0f} images/s")
+    return folder / "set"
+
+
+class _TimedNetworks:
+    """A runtime's networks, with the time that their graphs take."""
+
+    def __init__(self, networks: OnnxNetworks) -> None:
+        self.seconds = 0.0
+        self._networks = networks
+
+    def __getattr__(self, name: str) -> Callable[[np.ndarray], Any]:
+        graph = getattr(self._networks, name)
+
+        def timed(array: np.ndarray) -> Any:
+            start = time.perf_counter()
+            outputs = graph(array)
+            self.seconds += time.perf_counter() - start
+            return outputs
+
+        return timed
+
+
+def _reading(model: Path, images: list[np.ndarray]) -> None:
+    detector = OnnxDetector(model, THREADS)
+    reader: Any = detector._reader
+    timed = _TimedNetworks(reader._networks)
+    reader._networks = timed
+    whole, graphs = [], []
+    for _ in range(3):
+        timed.seconds = 0.0
+        whole.append(_seconds_each(detector, images) * 1000)
+        graphs.append(timed.seconds / len(images) * 1000)
+    milliseconds, graph = min(whole), graphs[int(np.argmin(whole))]
+    _row("reading 640x480, pixels to readings, 2 threads", f"{milliseconds:.1f} ms an image")
+    _row("of that inside the ONNX graphs", f"{graph:.1f} ms")
+    _row("reading over bare graphs", f"{milliseconds / graph:.2f}")
+    photo = cv2.resize(images[0], (4032, 3024), interpolation=cv2.INTER_CUBIC)
+    _row("reading 4032x3024", f"{_seconds_each(detector, [photo] * 20) * 1000:.1f} ms")
+    _row("spinning graph threads: time over ours", f"{_spinning(model, images) / min(whole):.2f}")
+
+
+def _spinning(model: Path, images: list[np.ndarray]) -> float:
+    """Milliseconds an image when the threads of each graph go on spinning after its run."""
+    plain = onnxruntime.SessionOptions.add_session_config_entry
+    onnxruntime.SessionOptions.add_session_config_entry = lambda *_: None
+    try:
+        detector = OnnxDetector(model, THREADS)
+    finally:
+        onnxruntime.SessionOptions.add_session_config_entry = plain
+    return _seconds_each(detector, images) * 1000
+
+
+def _seconds_each(detector: OnnxDetector, images: list[np.ndarray]) -> float:
+    for image in images[:5]:
+        detector.predict([image])
+    start = time.perf_counter()
+    for image in images:
+        detector.predict([image])
+    return (time.perf_counter() - start) / len(images)
+
+
+def _view(image: np.ndarray) -> None:
+    """The detector's view by halves against OpenCV's averaging at any scale."""
+
+    def seconds(shrink: Callable[[], object]) -> float:
+        shrink()
+        start = time.perf_counter()
+        for _ in range(200):
+            shrink()
+        return time.perf_counter() - start
+
+    ours = seconds(lambda: letterbox(image, (256, 192)))
+    averaged = seconds(lambda: cv2.resize(image, (256, 192), interpolation=cv2.INTER_AREA))
+    _row("INTER_AREA at 2/5: time over shrinking by halves", f"{averaged / ours:.1f}")
+
+
+if __name__ == "__main__":
+    main()
