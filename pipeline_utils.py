@@ -18,7 +18,7 @@ from pipelines.registry import make_package, needs_upload
 from pipelines.runs import RunRecord
 from sub_module.engine.config import load_config, parse_overrides
 from sub_module.errors import DataError, ModelError, PlateflowError, RunError
-from sub_module.files import is_disk_full, read_json
+from sub_module.files import is_disk_full, read_json, reason_of
 from sub_module.plates import PlateStandard
 from sub_module.progress import Progress
 from sub_module.settings import Settings
@@ -287,9 +287,8 @@ def main() -> NoReturn:
     except PlateflowError as error:
         sys.exit(_failed(str(error), 2))
     except OSError as error:
-        if not is_disk_full(error):
-            raise
-        sys.exit(_failed(f"the disk is full: {error.filename or Settings().home}", 2))
+        full = f"the disk is full: {error.filename or Settings().home}"
+        sys.exit(_failed(full if is_disk_full(error) else reason_of(error), 2))
     sys.exit(0)
 
 

@@ -1,1 +1,1 @@
-"""The steps of a pipeline, one folder a step: a KFP component and its Dockerfile."""
+"""The steps of a pipeline, one folder a step: a KFP component; one image runs them all."""

@@ -19,9 +19,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
+from components.user_data import listings
 from sub_module.engine.config import load_config
 from sub_module.errors import PlateflowError, RunError
-from sub_module.files import is_disk_full, read_json, write_json, write_text
+from sub_module.files import is_disk_full, read_json, reason_of, write_json, write_text
 from sub_module.plates import PlateStandard
 from sub_module.progress import FileProgress
 
@@ -132,6 +133,9 @@ def run_step(
         if resolve is not None:
             step.resolve_config(*resolve)
         made_from = _made_from(step.config, inputs)
+        if resolve is not None:
+            # The first step reads the user's data; what follows reads what that step made.
+            made_from["data"] = listings(step.config, step.volume)
         earlier = read_json(file)
         if earlier is not None and _is_done(earlier, made_from, step.volume):
             print(f"{step.component}: already done with the same inputs")
@@ -180,6 +184,8 @@ def _finished(step: Step, result: Result, started: float) -> dict[str, Any]:
 def _fail(file: Path, record: dict[str, Any], error: BaseException, volume: Path) -> None:
     if is_disk_full(error):
         error = RunError(f"the disk that holds {volume} is full")
+    elif isinstance(error, PermissionError):
+        error = RunError(reason_of(error))
     mendable = isinstance(error, PlateflowError)
     reason = str(error) if mendable else f"{type(error).__name__}: {error}"
     finished = time.time()

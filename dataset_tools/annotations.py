@@ -11,13 +11,12 @@ from functools import partial
 from pathlib import Path
 
 from dataset_tools.labelme import Annotation, read_annotation
-from sub_module.datasets.coco import check_image
+from sub_module.datasets.coco import IMAGE_SUFFIXES, check_image
 from sub_module.errors import DataError
+from sub_module.machine import num_cores
 from sub_module.plates.assemble import LabelledPlate, assemble_plates
 from sub_module.plates.standard import PlateStandard
 from sub_module.progress import Progress, silent
-
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,7 @@ def read_set(
             if isinstance(found, Problem):
                 problems.append(found)
             elif found.file in images:
-                problems.append(Problem(label_file, f"{found.file} has another label file too"))
+                problems.append(Problem(label_file, f"{found.file!r} has another label file too"))
             else:
                 images[found.file] = found
             progress(done, len(label_files), f"{len(problems)} rejected" if problems else "")
@@ -101,17 +100,14 @@ def read_set(
 
 
 def validate(
-    annotations: Path,
-    standard: PlateStandard,
-    num_threads: int | None = None,
-    progress: Progress = silent,
+    annotations: Path, standard: PlateStandard, progress: Progress = silent
 ) -> list[Problem]:
     """What is wrong with an annotation set; empty when all of it can be used.
 
     Raises:
         DataError: As `read_set`.
     """
-    return list(read_set(annotations, standard, num_threads, progress).problems)
+    return list(read_set(annotations, standard, progress=progress).problems)
 
 
 def _files(directory: Path) -> Iterator[str]:
@@ -132,7 +128,7 @@ def _threads(num_threads: int | None) -> Iterator[ThreadPoolExecutor]:
     Threads, not processes: decoding leaves the interpreter free, and for thousands of images the
     start of processes and the way of the results between them cost more than they bring.
     """
-    pool = ThreadPoolExecutor(num_threads or os.cpu_count() or 1)
+    pool = ThreadPoolExecutor(num_threads or num_cores())
     try:
         yield pool
     finally:
@@ -150,7 +146,7 @@ def _read_pair(
     image = path.parent / annotation.image_name
     image_file = image.relative_to(annotations).as_posix()
     if not image.is_file():
-        return Problem(label_file, f"its image {annotation.image_name} is missing")
+        return Problem(label_file, f"its image {annotation.image_name!r} is missing")
     try:
         size = check_image(image)
     except DataError as error:
@@ -159,7 +155,7 @@ def _read_pair(
     if size != declared:
         return Problem(
             label_file,
-            f"its image {annotation.image_name} has {size[0]}x{size[1]} pixels, "
+            f"its image {annotation.image_name!r} has {size[0]}x{size[1]} pixels, "
             f"not {declared[0]}x{declared[1]}",
         )
     try:

@@ -24,6 +24,8 @@ from sub_module.plates.standard import PlateStandard
 _LABELME_VERSION = "6.3.1"
 # Hands slip: points may lie this far outside of the image.
 _SLACK_PX = 2.0
+# Of a file name: more, and the file systems of today refuse to look for it.
+_MAX_NAME_BYTES = 255
 
 
 @dataclass(frozen=True)
@@ -122,13 +124,22 @@ def _annotation(raw: Any, standard: PlateStandard) -> Annotation:
             raise DataError(f"{key} must be a number of pixels, not {value!r}")
     size = raw["imageWidth"], raw["imageHeight"]
     return Annotation(
-        # labelme writes Windows' separators on Windows; of a path only the name is taken, so a
-        # label file can never point out of its set.
-        image_name=PureWindowsPath(raw["imagePath"]).name,
+        image_name=_image_name(raw["imagePath"]),
         width=size[0],
         height=size[1],
         shapes=tuple(_shape(i, s, size, standard) for i, s in enumerate(raw["shapes"])),
     )
+
+
+def _image_name(image_path: str) -> str:
+    # labelme writes Windows' separators on Windows; of a path only the name is taken, so a
+    # label file can never point out of its set.
+    name = PureWindowsPath(image_path).name
+    # Unprintable also means: no lone surrogates, so the name can be encoded.
+    if not name or not name.isprintable() or len(name.encode()) > _MAX_NAME_BYTES:
+        shown = repr(name) if len(name) <= 40 else f"{name[:40]!r}..."
+        raise DataError(f"imagePath names no file: {shown}")
+    return name
 
 
 def _shape(index: int, raw: Any, size: tuple[int, int], standard: PlateStandard) -> Shape:
@@ -169,7 +180,7 @@ def _points(
         (x1, y1), (x2, y2) = points
         return (x1, y1), (x2, y1), (x2, y2), (x1, y2)
     if kind not in ("polygon", "rectangle"):
-        raise DataError(f"{name} is a {kind}; only polygons and rectangles count")
+        raise DataError(f"{name} is a {kind!r}; only polygons and rectangles count")
     if len(points) < 3:
         raise DataError(f"{name}: its polygon has {len(points)} points, it needs 3 or more")
     return points

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import math
-import os
-import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +15,8 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 from dataset_tools.annotations import LabelledImage, Problem, read_set
 from sub_module.datasets.coco import load_image
 from sub_module.errors import DataError
+from sub_module.files import write_bytes
+from sub_module.plates.geometry import side_lengths
 from sub_module.plates.standard import PlateStandard
 from sub_module.progress import Progress, silent
 
@@ -94,7 +94,7 @@ def _summary(
 ) -> SetSummary:
     counts = Counter(shape.label for image in images for shape in image.annotation.shapes)
     corners = [np.array(plate.reading.corners) for image in images for plate in image.plates]
-    widths = [float(np.hypot(*(c[1] - c[0])) + np.hypot(*(c[2] - c[3]))) / 2 for c in corners]
+    widths = [side_lengths(c)[0] for c in corners]
     return SetSummary(
         num_images=len(images),
         num_plates=len(corners),
@@ -132,10 +132,6 @@ def _write_png(sheet: Image.Image, out: Path) -> None:
     png = io.BytesIO()
     sheet.save(png, "PNG")
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as temporary:
-            partial = Path(temporary) / "sheet.png"
-            partial.write_bytes(png.getvalue())
-            os.replace(partial, out)
+        write_bytes(out, png.getvalue())
     except OSError as error:
         raise DataError(f"{out}: cannot be written: {error.strerror or error}") from error

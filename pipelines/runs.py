@@ -7,10 +7,15 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
-from sub_module.files import listing_hash, read_json, write_json
+from pydantic import TypeAdapter, ValidationError
 
+from components.user_data import listings
+from sub_module.errors import DataError
+from sub_module.files import read_json, tree_hash, write_json
+
+Record = TypeVar("Record")
 State = Literal["running", "succeeded", "failed", "stopped"]
 
 
@@ -43,36 +48,67 @@ class RunRecord:
 
 @dataclass(frozen=True)
 class StepRecord:
-    """What `steps/<component>.json` says that a list of runs or a live table shows."""
+    """One step that has begun, as `steps/<component>.json` holds it.
+
+    Attributes:
+        component: Its name.
+        started: Seconds since the epoch.
+        finished: Seconds since the epoch; None: under way, or killed.
+        seconds: How long it took; 0 while it runs.
+        metrics: Name to figure.
+        outputs: Name to path, relative to the volume.
+        error: Why it failed; None when it did not.
+        mendable: Whether the error is the user's to mend.
+    """
 
     component: str
-    finished: float | None
-    seconds: float
-    metrics: dict[str, float]
-    error: str | None
-    mendable: bool
+    started: float = 0.0
+    finished: float | None = None
+    seconds: float = 0.0
+    metrics: dict[str, int | float] = field(default_factory=dict)
+    outputs: dict[str, str] = field(default_factory=dict)
+    error: str | None = None
+    mendable: bool = False
 
 
-def run_name(
-    pipeline: str, version: str, config: Mapping[str, Any], overrides: Mapping[str, Any]
-) -> str:
-    """The same name for the same work: version, overrides and the user's own data decide it.
+_RUN = TypeAdapter(RunRecord)
+_STEP = TypeAdapter(StepRecord)
+_ROOT = Path(__file__).parents[1]
+_ROOMS = ("sub_module", "dataset_tools", "components", "pipelines")
+
+
+def run_name(pipeline: str, version: str, config: Mapping[str, Any], volume: Path) -> str:
+    """The same name for the same work: version, config, the user's own data and our code decide it.
 
     Args:
         pipeline: Name of the pipeline.
         version: Name of the version.
         config: Resolved, with the overrides applied.
-        overrides: As the user gave them.
+        volume: Where data are looked up that the working directory does not have.
+
+    Raises:
+        ConfigError, DataError: The data that the config names cannot be found.
     """
-    sources = {}
-    dataset = config.get("dataset", {})
-    for path in (dataset.get("annotations"), dataset.get("draw", {}).get("photos")):
-        if path is not None and Path(path).is_dir():
-            sources[path] = listing_hash(Path(path))
-    if not overrides and not sources:
-        return f"{pipeline}-{version}"
-    text = json.dumps([config, sources], sort_keys=True)
+    code = [tree_hash(_ROOT / room, "*.py") for room in _ROOMS]
+    text = json.dumps([config, listings(config, volume), code], sort_keys=True)
     return f"{pipeline}-{version}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+def read_record(kind: TypeAdapter[Record], file: Path) -> Record | None:
+    """A record from its JSON file, without fields that it does not have; None: no such file.
+
+    Raises:
+        DataError: The file is damaged.
+    """
+    data = read_json(file)
+    if data is None:
+        return None
+    try:
+        return kind.validate_python(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field_name = ".".join(map(str, first["loc"]))
+        raise DataError(f"{file}: damaged: {field_name or 'record'}: {first['msg']}") from error
 
 
 def write_run(run_dir: Path, record: RunRecord) -> None:
@@ -81,30 +117,26 @@ def write_run(run_dir: Path, record: RunRecord) -> None:
 
 
 def read_run(run_dir: Path) -> RunRecord | None:
-    """The record of a run's directory; None when it is no run."""
-    data = read_json(run_dir / "run.json")
-    return None if data is None else RunRecord(**data)
+    """The record of a run's directory; None when it is no run. A damaged one is a failed run's."""
+    try:
+        return read_record(_RUN, run_dir / "run.json")
+    except DataError as error:
+        return RunRecord(run_dir.name, "", "", state="failed", error=str(error))
 
 
 def list_runs(runs_dir: Path) -> list[RunRecord]:
     """The records of all runs in a directory, oldest first."""
     folders = [path for path in runs_dir.glob("[!.]*") if path.is_dir() and not path.is_symlink()]
     records = [record for folder in folders if (record := read_run(folder)) is not None]
-    return sorted(records, key=lambda record: record.started)
+    return sorted(records, key=lambda record: (record.started, record.name))
 
 
 def read_steps(run_dir: Path) -> dict[str, StepRecord]:
-    """The steps that have begun, by component."""
-    steps = {}
-    for file in sorted((run_dir / "steps").glob("[!.]*.json")):
-        data = read_json(file)
-        if data is not None:
-            steps[file.stem] = StepRecord(
-                component=file.stem,
-                finished=data.get("finished"),
-                seconds=data.get("seconds", 0.0),
-                metrics=data.get("metrics", {}),
-                error=data.get("error"),
-                mendable=data.get("mendable", False),
-            )
-    return steps
+    """The steps that have begun, by component, in the order in which they started.
+
+    Raises:
+        DataError: A step's file is damaged.
+    """
+    files = (run_dir / "steps").glob("[!.]*.json")
+    steps = [step for file in files if (step := read_record(_STEP, file)) is not None]
+    return {step.component: step for step in sorted(steps, key=lambda step: step.started)}

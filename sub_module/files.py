@@ -6,9 +6,14 @@ import errno
 import hashlib
 import json
 import os
+import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+from sub_module.errors import DataError
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -30,6 +35,48 @@ def write_bytes(path: Path, content: bytes) -> None:
         raise
 
 
+@contextmanager
+def appearing(directory: Path) -> Iterator[Path]:
+    """A directory that appears whole: yields the partial one to fill; on failure it is removed.
+
+    Raises:
+        OSError: `directory` holds something already, or cannot be written.
+    """
+    # So that "." has a name too.
+    directory = directory.resolve()
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    partial = directory.with_name(f".{directory.name}.partial-{os.getpid()}")
+    # A killed process may have had the same number.
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir()
+    try:
+        yield partial
+        # Onto an empty directory too; one that holds something stays as it is.
+        os.rename(partial, directory)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+
+
+def point(link: Path, target: str) -> None:
+    """Make or change a symbolic link at once; `target` is relative to the link's directory."""
+    link.parent.mkdir(parents=True, exist_ok=True)
+    partial = link.with_name(f".{link.name}.partial-{os.getpid()}")
+    partial.unlink(missing_ok=True)
+    partial.symlink_to(target)
+    os.replace(partial, link)
+
+
+def remove(directory: Path) -> None:
+    """Delete a directory that from the first moment nobody finds; nothing there is no mistake."""
+    doomed = directory.with_name(f".{directory.name}.deleted-{os.getpid()}")
+    shutil.rmtree(doomed, ignore_errors=True)
+    # A half-deleted one would look like a whole one that lost something.
+    with suppress(FileNotFoundError):
+        os.rename(directory, doomed)
+        shutil.rmtree(doomed)
+
+
 def write_text(path: Path, text: str) -> None:
     """`write_bytes` of UTF-8 text."""
     write_bytes(path, text.encode())
@@ -41,22 +88,53 @@ def write_json(path: Path, data: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """What `write_json` wrote; None when there is no such file."""
+    """What `write_json` wrote; None when there is no such file.
+
+    Raises:
+        DataError: It is no JSON.
+    """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
+    except ValueError as error:
+        raise DataError(f"{path}: damaged, not JSON: {error}") from error
 
 
 def listing_hash(directory: Path) -> str:
-    """A hash over every file's name, size and time below a directory: it tells of any change."""
+    """A hash over every file's name, size and time below a directory: it tells of any change.
+
+    Hidden files and directories do not count.
+    """
     lines = []
-    for folder, _, names in os.walk(directory):
+    for folder, folders, names in os.walk(directory):
+        folders[:] = [name for name in folders if not name.startswith(".")]
         for name in names:
+            if name.startswith("."):
+                continue
             path = Path(folder, name)
-            status = path.stat()
+            try:
+                status = path.stat()
+            except OSError:
+                # A link to nothing, or to itself.
+                status = path.lstat()
             lines.append(f"{path.relative_to(directory)} {status.st_size} {status.st_mtime_ns}")
     return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()[:12]
+
+
+def tree_hash(directory: Path, pattern: str = "*") -> str:
+    """A hash over name and content of every file below a directory that fits the pattern."""
+    digest = hashlib.sha256()
+    for file in sorted(path for path in directory.rglob(pattern) if path.is_file()):
+        digest.update(f"{file.relative_to(directory)} {file.stat().st_size}\n".encode())
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def reason_of(error: OSError) -> str:
+    """One line: the file, where it is known, and what is wrong with it."""
+    reason = error.strerror or str(error) or type(error).__name__
+    return f"{error.filename}: {reason}" if error.filename else reason
 
 
 def is_disk_full(error: BaseException) -> bool:

@@ -15,6 +15,7 @@ import pytest
 
 import pipeline_utils
 from pipelines.backends.local import LocalBackend
+from pipelines.runs import RunRecord, write_run
 from tests.pipelines.tiny import tiny_package
 
 ROOT = Path(pipeline_utils.__file__).parent
@@ -97,6 +98,16 @@ def test_help_names_every_command(shell: Shell) -> None:
         pytest.param(["upload-and-run", "--config", "a.py"], "a.py", id="no config file"),
         pytest.param(["upload", "--version", "my version"], "'my version'", id="blank in a name"),
         pytest.param(["upload", "--name", "../x"], "'../x'", id="a path for a name"),
+        pytest.param(
+            ["upload-and-run", "--set", "plates.layouts=[1]"], "a table", id="no table in a list"
+        ),
+        pytest.param(
+            ["upload-and-run", "--set", "dataset.annotations=2024-05-01"], "quote it", id="a date"
+        ),
+        pytest.param(["run", "--name", "/tmp/x"], "'/tmp/x'", id="a path for a pipeline"),
+        pytest.param(["run", "--name", "*"], "'*'", id="a pattern for a pipeline"),
+        pytest.param(["versions", "--name", ".."], "'..'", id="the directory above"),
+        pytest.param(["delete", "../x", "--yes"], "'..'", id="a path to delete"),
         pytest.param(["run"], "not uploaded", id="nothing uploaded"),
         pytest.param(["run", "--version", "v1"], "no version v1", id="unknown version"),
         pytest.param(["delete", "r1", "--yes"], "no run r1", id="unknown run"),
@@ -145,11 +156,11 @@ def test_existing_version_runs_as_it_was_uploaded(shell: Shell) -> None:
     assert code == 0
     assert "running it as it was uploaded" in errors
     assert "[second] done" in errors, "the tiny pipeline ran, not the one that is here now"
-    report = shell.home / "runs/tiny-v1/report.html"
+    (report,) = shell.home.glob("runs/tiny-v1-*/report.html")
     assert output.splitlines()[-1] == f"report  {report}"
     code, again, errors = shell("run", "--name", "tiny")
     assert (code, again) == (0, output)
-    assert "tiny-v1 is done already" in errors
+    assert f"{report.parent.name} is done already" in errors
     assert "succeeded" in shell("runs")[1]
 
 
@@ -176,6 +187,31 @@ def test_full_disk(shell: Shell) -> None:
     shell.monkeypatch.setattr("sub_module.files.os.replace", full)
     assert "disk" in shell.fails("upload")
     assert [path for path in shell.home.rglob("*") if path.is_file()] == []
+
+
+def test_missing_data_are_told_before_anything_starts(shell: Shell) -> None:
+    LocalBackend(shell.home).upload(tiny_package())
+    line = shell.fails("run", "--name", "tiny", "--set", "dataset.annotations=none")
+    assert "dataset.annotations: there is no directory none" in line
+    assert not (shell.home / "runs").exists()
+
+
+def test_place_that_cannot_be_written(shell: Shell) -> None:
+    shell.home.write_text("a file")
+    assert (
+        shell.fails("upload") == f"error: {shell.home}/registry/plate_training: Not a directory\n"
+    )
+
+
+def test_damaged_run_is_listed_and_can_be_deleted(shell: Shell) -> None:
+    for name in ("a", "b"):
+        write_run(shell.home / "runs" / name, RunRecord(name, "tiny", "v1"))
+    (shell.home / "runs/a/run.json").write_text("{")
+    code, output, _ = shell("runs")
+    assert code == 0
+    assert [line.split()[0] for line in output.splitlines()] == ["run", "a", "b"]
+    assert shell("delete", "a", "--yes")[0] == 0
+    assert [path.name for path in (shell.home / "runs").iterdir()] == ["b"]
 
 
 def test_delete_asks(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:

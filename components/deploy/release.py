@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 import shutil
 from pathlib import Path
 
 from components.step import Step
 from sub_module.export.agreement import check_same_readings
 from sub_module.export.onnx import export
+from sub_module.files import appearing, point, tree_hash
 
 
 def export_checked(step: Step, checkpoint: Path, val: Path) -> tuple[Path, float]:
@@ -36,26 +35,10 @@ def put_in_place(exported: Path, models: Path, run: str) -> Path:
     Returns:
         The model's directory.
     """
-    version = f"{run}-{_content_hash(exported)}"
+    version = f"{run}-{tree_hash(exported)[:8]}"
     target = models / version
-    models.mkdir(parents=True, exist_ok=True)
     if not target.exists():
-        partial = models / f".{version}.partial-{os.getpid()}"
-        try:
-            shutil.copytree(exported, partial)
-            partial.rename(target)
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
-    link = models / f".current.{os.getpid()}"
-    link.unlink(missing_ok=True)
-    link.symlink_to(version)
-    os.replace(link, models / "current")
+        with appearing(target) as partial:
+            shutil.copytree(exported, partial, dirs_exist_ok=True)
+    point(models / "current", version)
     return target
-
-
-def _content_hash(directory: Path) -> str:
-    digest = hashlib.sha256()
-    for file in sorted(path for path in directory.rglob("*") if path.is_file()):
-        digest.update(str(file.relative_to(directory)).encode())
-        digest.update(file.read_bytes())
-    return digest.hexdigest()[:8]

@@ -9,9 +9,10 @@ from pathlib import Path
 from filelock import FileLock
 
 from components.step import Step
+from components.user_data import ANNOTATIONS, PHOTOS, user_data
+from dataset_tools import draw as drawing_package
 from dataset_tools.draw import draw_dataset
-from sub_module.errors import DataError
-from sub_module.files import listing_hash
+from sub_module.files import listing_hash, tree_hash
 
 
 def annotation_set(step: Step) -> Path:
@@ -22,20 +23,17 @@ def annotation_set(step: Step) -> Path:
     Raises:
         DataError: The named directory does not exist, or the set cannot be drawn.
     """
-    dataset = step.config["dataset"]
-    if dataset["annotations"] is not None:
-        return _directory(step, "dataset.annotations", dataset["annotations"])
-    draw = dataset["draw"]
-    photos = None
-    if draw["photos"] is not None:
-        photos = _directory(step, "dataset.draw.photos", draw["photos"])
+    named = user_data(step.config, step.volume)
+    return named[ANNOTATIONS] if ANNOTATIONS in named else _drawn(step, named.get(PHOTOS))
+
+
+def _drawn(step: Step, photos: Path | None) -> Path:
+    draw, shares = step.config["dataset"]["draw"], step.config["dataset"]["split"]
 
     def drawing(done: int, total: int, text: str) -> None:
         step.progress(done, total, f"drawing {text}")
 
-    made_from = [step.standard.fingerprint, draw, dataset["split"], photos and listing_hash(photos)]
-    digest = hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()[:12]
-    out = step.volume / "datasets" / f"drawn-{digest}"
+    out = step.volume / "datasets" / f"drawn-{_digest(step, photos)}"
     out.parent.mkdir(parents=True, exist_ok=True)
     # On a cluster two runs may ask for the same set at once.
     with FileLock(out.with_name(f".{out.name}.lock")):
@@ -46,15 +44,20 @@ def annotation_set(step: Step) -> Path:
                 draw["seed"],
                 step.standard,
                 draw,
-                dataset["split"],
+                shares,
                 photos,
                 progress=drawing,
             )
     return out
 
 
-def _directory(step: Step, key: str, path: str) -> Path:
-    for directory in (Path(path).absolute(), step.volume / path):
-        if directory.is_dir():
-            return directory
-    raise DataError(f"{key}: there is no directory {path}")
+def _digest(step: Step, photos: Path | None) -> str:
+    made_from = [
+        step.standard.fingerprint,
+        step.config["dataset"]["draw"],
+        step.config["dataset"]["split"],
+        photos and listing_hash(photos),
+        # Edited drawing draws other plates.
+        tree_hash(Path(drawing_package.__path__[0]), "*.py"),
+    ]
+    return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()[:12]

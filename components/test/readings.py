@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 from components.evaluate.candidates import Scores, scores_of
@@ -13,7 +12,7 @@ from sub_module.engine.evaluate import Evaluation, evaluate
 from sub_module.engine.infer import load_detector
 from sub_module.engine.read import write_picture
 from sub_module.files import write_json
-from sub_module.plates import PlateReading
+from sub_module.plates.reading import texts_of
 
 
 def read_test_images(step: Step, model: Path, test_set: Path) -> tuple[Path, Scores]:
@@ -41,11 +40,7 @@ def read_test_images(step: Step, model: Path, test_set: Path) -> tuple[Path, Sco
 def wrong_first(evaluation: Evaluation) -> list[int]:
     """Indices of the images whose texts differ from the truth, then those of the others."""
     right = [
-        _texts(image.readings) == _texts(found)
+        texts_of(image.readings) == texts_of(found)
         for image, found in zip(evaluation.images, evaluation.readings, strict=True)
     ]
     return sorted(range(len(right)), key=right.__getitem__)
-
-
-def _texts(readings: Sequence[PlateReading]) -> list[tuple[str, str]]:
-    return sorted((reading.layout, reading.text) for reading in readings)

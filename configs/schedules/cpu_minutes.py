@@ -10,10 +10,13 @@ train = dict(
     max_grad_norm=5.0,
     # Steps whose gradients are added up before the weights move.
     accumulate=1,
-    # Steps until the learning rate is reached; then it falls as a cosine.
+    # Steps from first_lr to lr, then a cosine to final_lr; both as shares of lr.
     warm_up_iters=100,
-    # Epochs between validations.
+    first_lr=0.05,
+    final_lr=0.01,
+    # Epochs between validations, and the metric whose best epoch is kept beside the last.
     val_interval=1,
+    best_metric="EIR",
     # None: as many as GPUs; without one, two single-threaded processes.
     num_processes=None,
     # Processes that load data for each training process; 0: it loads its own.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -17,8 +15,11 @@ import numpy as np
 
 from dataset_tools.draw.photos import Image, find_photos, load_photo, split_photos
 from dataset_tools.draw.scene import draw_scene
+from dataset_tools.draw.settings import check_settings
 from dataset_tools.labelme import annotation_json
 from sub_module.errors import ConfigError, DataError
+from sub_module.files import appearing
+from sub_module.machine import num_cores
 from sub_module.plates import PlateStandard
 from sub_module.progress import Progress, silent
 
@@ -70,21 +71,20 @@ def draw_dataset(
     """
     if num_images < 1:
         raise ConfigError(f"dataset.draw.num_images: {num_images} is below 1")
+    if seed < 0:
+        raise ConfigError(f"dataset.draw.seed: {seed} is below 0")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise DataError(f"{out}: exists and is not empty; choose another place or delete it")
-    partial = out.with_name(f".{out.name}.partial-{os.getpid()}")
-    tasks = list(_tasks(partial, num_images, seed, standard, settings, shares, photos))
+    check_settings(settings, standard)
+    parts = split_photos(find_photos(photos), shares)
     try:
-        for directory in {task.directory for task in tasks}:
-            directory.mkdir(parents=True)
-        _run(tasks, num_images, num_processes, progress)
-        if out.exists():
-            out.rmdir()
-        partial.rename(out)
+        with appearing(out) as partial:
+            tasks = list(_tasks(partial, num_images, seed, standard, settings, shares, parts))
+            for directory in {task.directory for task in tasks}:
+                directory.mkdir()
+            _run(tasks, num_images, num_processes or num_cores(), progress)
     except OSError as error:
         raise DataError(f"{out}: cannot write the data set: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _tasks(
@@ -94,9 +94,8 @@ def _tasks(
     standard: PlateStandard,
     settings: Mapping[str, Any],
     shares: Mapping[str, float],
-    photos: Path | None,
+    parts: Mapping[str, list[Path]],
 ) -> Iterator[_Task]:
-    parts = split_photos(find_photos(photos), shares)
     total = sum(shares[name] for name in parts)
     bounds, position = {}, 0.0
     for name in shares:
@@ -109,17 +108,14 @@ def _tasks(
             yield _Task(root / name, chunk, tuple(parts[name]), standard, settings, seed)
 
 
-def _run(
-    tasks: list[_Task], num_images: int, num_processes: int | None, progress: Progress
-) -> None:
+def _run(tasks: list[_Task], num_images: int, num_processes: int, progress: Progress) -> None:
     done = 0
-    processes = num_processes or len(os.sched_getaffinity(0))
-    if processes == 1:
+    if num_processes == 1:
         for task in tasks:
             done += _draw(task)
             progress(done, num_images, "")
         return
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(num_processes, mp_context=get_context("spawn")) as pool:
         for count in pool.map(_draw, tasks):
             done += count
             progress(done, num_images, "")

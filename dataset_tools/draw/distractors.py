@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dataset_tools.draw.glyphs import glyph
+from sub_module.plates.geometry import boxes_touch, region_corners
 
 _WORDS = (
     *("EXIT", "SALE", "TAXI", "STOP", "OPEN", "PARKING", "HOTEL", "BUS 7", "24H", "50%", "CAFE"),
@@ -35,8 +36,8 @@ def draw_distractor(
     sign_w = int(rng.uniform(0.06, 0.3) * width)
     sign_h = int(np.clip(sign_w * rng.uniform(0.2, 1.2), 12, height // 3))
     x, y = int(rng.integers(0, width - sign_w)), int(rng.integers(0, height - sign_h))
-    low, high = np.array([x, y]) - 8, np.array([x + sign_w, y + sign_h]) + 8
-    if any((low < other.max(0)).all() and (high > other.min(0)).all() for other in taken):
+    sign = region_corners((x, y, x + sign_w, y + sign_h))
+    if any(boxes_touch(sign, other, margin=8.0) for other in taken):
         return
     background, ink = rng.integers(0, 256, 3), rng.integers(0, 256, 3)
     region = image[y : y + sign_h, x : x + sign_w]

@@ -15,6 +15,8 @@ from PIL import Image, ImageDraw, ImageFont
 from sub_module.errors import ConfigError
 
 _MASTER_PX = 96
+# What is darker counts as ink, of 255.
+_INK = 127
 
 
 @dataclass(frozen=True)
@@ -47,26 +49,31 @@ def font_path(name: str) -> Path:
 
 @lru_cache(maxsize=4096)
 def glyph(font: str, character: str) -> Glyph:
-    """The glyph of a character in a font (see `font_path`)."""
-    face = ImageFont.truetype(str(font_path(font)), _MASTER_PX)
+    """The glyph of a character in a font (see `font_path`).
+
+    Raises:
+        ConfigError: There is no such font, it is none, or it has no ink for the character.
+    """
+    face = _face(font)
     canvas = Image.new("L", (3 * _MASTER_PX, 3 * _MASTER_PX))
     ImageDraw.Draw(canvas).text((_MASTER_PX, _MASTER_PX // 2), character, fill=255, font=face)
     ink = np.asarray(canvas)
     rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
-    if not len(rows):
-        raise ConfigError(f"dataset.draw.fonts: {font} cannot draw {character!r}")
+    _, top, _, bottom = face.getbbox("H")
+    if ink.max() <= _INK or bottom <= top:
+        raise ConfigError(f"dataset.draw.fonts: {font!r} cannot draw {character!r}")
     mask = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].copy()
     contours, _ = cv2.findContours(
-        (mask > 127).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
+        (mask > _INK).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
     )
     largest = cv2.approxPolyDP(max(contours, key=cv2.contourArea), 0.9, closed=True)
     height, width = mask.shape
     outline = (largest[:, 0].astype(np.float64) + 0.5) / (width, height)
-    return Glyph(mask, outline, width / _capital_height(font))
+    return Glyph(mask, outline, width / (bottom - top))
 
 
-@lru_cache(maxsize=64)
-def _capital_height(font: str) -> float:
-    face = ImageFont.truetype(str(font_path(font)), _MASTER_PX)
-    _, top, _, bottom = face.getbbox("H")
-    return float(bottom - top)
+def _face(font: str) -> ImageFont.FreeTypeFont:
+    try:
+        return ImageFont.truetype(str(font_path(font)), _MASTER_PX)
+    except OSError as error:
+        raise ConfigError(f"dataset.draw.fonts: {font!r} is no font file: {error}") from error

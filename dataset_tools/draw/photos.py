@@ -11,7 +11,7 @@ import numpy as np
 import skimage.data
 from numpy.typing import NDArray
 
-from sub_module.datasets.coco import load_image
+from sub_module.datasets.coco import IMAGE_SUFFIXES, load_image
 from sub_module.errors import DataError
 
 Image = NDArray[np.uint8]
@@ -37,7 +37,6 @@ _DEFAULT_PHOTOS = (
     "rocket.jpg",
     "text.png",
 )
-_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp"}
 
 
 def find_photos(directory: Path | None) -> list[Path]:
@@ -51,9 +50,9 @@ def find_photos(directory: Path | None) -> list[Path]:
         return [root / name for name in _DEFAULT_PHOTOS]
     if not directory.is_dir():
         raise DataError(f"{directory}: no such directory of photographs")
-    photos = sorted(p for p in directory.rglob("*") if p.suffix.lower() in _SUFFIXES)
+    photos = sorted(p for p in directory.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
     if not photos:
-        raise DataError(f"{directory}: no photograph in it ({', '.join(sorted(_SUFFIXES))})")
+        raise DataError(f"{directory}: no photograph in it ({', '.join(sorted(IMAGE_SUFFIXES))})")
     return photos
 
 
@@ -88,7 +87,11 @@ def split_photos(photos: Sequence[Path], shares: Mapping[str, float]) -> dict[st
 
 
 def load_photo(path: Path, min_size: tuple[int, int]) -> Image:
-    """Load a photograph, (H, W, 3) RGB, enlarged where it would not hold (width, height)."""
+    """Load a photograph, (H, W, 3) RGB, enlarged where it would not hold (width, height).
+
+    Raises:
+        DataError: The file cannot be read as an image.
+    """
     photo = load_image(path)
     width, height = min_size
     scale = max(width / photo.shape[1], height / photo.shape[0])

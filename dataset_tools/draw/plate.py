@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from dataset_tools.draw.glyphs import glyph
 from sub_module.plates import Group, Layout, PlateStandard, Slot
+from sub_module.plates.geometry import UNIT_SQUARE, Points, region_corners
 
 Image = NDArray[np.uint8]
 Polygon = NDArray[np.float64]
@@ -29,7 +30,7 @@ class FlatPlate:
 
     image: Image
     labels: tuple[str, ...]
-    polygons: tuple[Polygon, ...]
+    polygons: tuple[Points, ...]
     character_height: float
 
 
@@ -66,13 +67,13 @@ def paint_plate(
     coverage = np.zeros((height_px, width_px), np.uint8)
     font = fonts[int(rng.integers(len(fonts)))]
     labels: list[str] = [layout.label]
-    polygons: list[Polygon] = [_rectangle(0, 0, 1, 1)]
+    polygons: list[Points] = [UNIT_SQUARE]
     for group in layout.groups:
         text = [c for c in random_text(group.slots, rng) if c]
         cells = _cells(group, len(text), rng)
         if text:
             labels.append(group.label)
-            polygons.append(_rectangle(*group.box))
+            polygons.append(region_corners(group.box))
         for character, cell in zip(text, cells, strict=True):
             labels.append(standard.label_of(character))
             polygons.append(_stamp(coverage, font, character, cell))
@@ -134,7 +135,3 @@ def _ground(
         for x in (round(width * 0.12), round(width * 0.88)):
             cv2.circle(ground, (x, y), radius, (grey, grey, grey), -1, cv2.LINE_AA)
     return ground
-
-
-def _rectangle(x1: float, y1: float, x2: float, y2: float) -> Polygon:
-    return np.array([(x1, y1), (x2, y1), (x2, y2), (x1, y2)], np.float64)

@@ -15,10 +15,18 @@ from dataset_tools.draw.photos import crop_background, paste_patch
 from dataset_tools.draw.plate import FlatPlate, Polygon, paint_plate
 from dataset_tools.labelme import Annotation, Shape
 from sub_module.plates import PlateStandard
-from sub_module.plates.geometry import map_points, plate_to_image
+from sub_module.plates.geometry import (
+    Points,
+    boxes_touch,
+    map_points,
+    plate_to_image,
+    side_lengths,
+)
 
 Image = NDArray[np.uint8]
 _TRIES_TO_PLACE = 20
+# Between two plates.
+_MARGIN_PX = 6.0
 
 
 def draw_scene(
@@ -62,7 +70,7 @@ def draw_scene(
         paste(image, plate.image, corners, effects.exposure(rng))
     if rng.random() < settings["shadow"]:
         effects.cast_shadow(image, taken, rng)
-    heights = [_side(corners) * plate.character_height for plate, corners in plates]
+    heights = [side_lengths(corners)[1] * plate.character_height for plate, corners in plates]
     image = effects.camera(image, min(heights, default=20.0), settings, rng)
     shapes = [
         Shape(label, _points(to_image(polygon, corners)), number)
@@ -109,7 +117,7 @@ def place(
         if (room <= 0).any():
             continue
         moved: Polygon = corners - low + 2 + rng.uniform(0, 1, 2) * room
-        if not any(_overlap(moved, other) for other in taken):
+        if not any(boxes_touch(moved, other, _MARGIN_PX) for other in taken):
             return moved
     return None
 
@@ -129,21 +137,10 @@ def _posed(
     space = flat @ turn.T
     distance = width * rng.uniform(2.0, 6.0)
     corners = space[:, :2] * (distance / (distance + space[:, 2:]))
-    edges = np.linalg.norm(corners[1] - corners[0]) + np.linalg.norm(corners[2] - corners[3])
-    return np.asarray(corners * (2 * width / edges), dtype=np.float64)
+    return np.asarray(corners * (width / side_lengths(corners)[0]), dtype=np.float64)
 
 
-def _overlap(a: Polygon, b: Polygon, margin: float = 6.0) -> bool:
-    return bool((a.min(0) - margin < b.max(0)).all() and (b.min(0) - margin < a.max(0)).all())
-
-
-def _side(corners: Polygon) -> float:
-    """Mean length of the left and right edge, in pixels."""
-    left, right = corners[3] - corners[0], corners[2] - corners[1]
-    return float(np.linalg.norm(left) + np.linalg.norm(right)) / 2
-
-
-def to_image(polygon: Polygon, corners: Polygon) -> Polygon:
+def to_image(polygon: Points, corners: Polygon) -> Polygon:
     """Map (n, 2) points from plate coordinates to the image where `corners` stand."""
     return np.asarray(map_points(plate_to_image(corners), polygon), dtype=np.float64)
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from dataset_tools.annotations import LabelledImage, LabelledSet, Problem, read_
 from dataset_tools.record.coco import coco_dict
 from dataset_tools.record.split import split_images
 from sub_module.errors import DataError
+from sub_module.files import appearing
 from sub_module.plates.standard import PlateStandard
 from sub_module.progress import Progress, silent
 
@@ -75,28 +74,28 @@ def record(
                 f"{annotations}: no plate for the {split} split among "
                 f"{len(labelled.images)} usable images; label more, or fill {split}/"
             )
-    with _appearing(out) as partial:
-        for split, images in splits.items():
-            names = _link_images(annotations, partial, split, images)
-            coco = coco_dict(zip(names, images, strict=True), standard)
-            (partial / f"{split}.json").write_text(json.dumps(coco))
-        rejected = json.dumps([asdict(problem) for problem in summary.rejected], indent=1)
-        (partial / "rejected.json").write_text(rejected)
+    try:
+        with appearing(out) as partial:
+            for split, images in splits.items():
+                names = _link_images(annotations, partial, split, images)
+                coco = coco_dict(zip(names, images, strict=True), standard)
+                (partial / f"{split}.json").write_text(json.dumps(coco))
+            rejected = json.dumps([asdict(problem) for problem in summary.rejected], indent=1)
+            (partial / "rejected.json").write_text(rejected)
+    except OSError as error:
+        raise DataError(f"{out}: cannot be written: {error.strerror or error}") from error
     return summary
 
 
 def coco_of(
-    annotations: Path,
-    standard: PlateStandard,
-    num_threads: int | None = None,
-    progress: Progress = silent,
+    annotations: Path, standard: PlateStandard, progress: Progress = silent
 ) -> dict[str, Any]:
     """The COCO dict of a whole annotation set, unsplit; file names are relative to it.
 
     Raises:
         DataError: A file of the set cannot be used: figures of half a set would mislead.
     """
-    labelled = read_set(annotations, standard, num_threads, progress)
+    labelled = read_set(annotations, standard, progress=progress)
     if labelled.problems:
         first, num = labelled.problems[0], len(labelled.problems)
         others = f" (and {num - 1} more)" if num > 1 else ""
@@ -128,18 +127,3 @@ def _link_images(
             # Another file system, or one without links.
             shutil.copyfile(source, target)
     return names
-
-
-@contextmanager
-def _appearing(out: Path) -> Iterator[Path]:
-    """A directory to fill that becomes `out` at the end, or vanishes when something goes wrong."""
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as temporary:
-            # A directory inside: the temporary one itself is readable by its owner only.
-            partial = Path(temporary) / "partial"
-            partial.mkdir()
-            yield partial
-            os.replace(partial, out)
-    except OSError as error:
-        raise DataError(f"{out}: cannot be written: {error.strerror or error}") from error

@@ -45,7 +45,8 @@ class Backend(Protocol):
     def run(self, pipeline: str, version: str, overrides: Mapping[str, Any]) -> RunRecord:
         """Start an uploaded version; a run that has succeeded already is not started again.
 
-        Equal versions, overrides and data are the same run: started again, a killed one goes on.
+        Equal versions, overrides, data and code are the same run: started again, a killed one
+        goes on.
 
         Returns:
             The run's record: `running`, or `succeeded` when there is nothing to do.
@@ -53,6 +54,7 @@ class Backend(Protocol):
         Raises:
             RunError: There is no such version, or another run is under way.
             ConfigError: An override does not fit the version's config.
+            DataError: There is no directory where the config says that the user's data are.
         """
 
     def wait(self, run: str) -> RunRecord:

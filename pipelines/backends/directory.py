@@ -5,17 +5,19 @@ A version is `<pipeline>/<version>/` with `pipeline.yaml`, `config.json` and `ve
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 import time
 from dataclasses import asdict
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
 from pipelines.backends.base import Version
-from pipelines.registry import Package
+from pipelines.registry import Package, checked_name
+from pipelines.runs import read_record
 from sub_module.errors import RunError
-from sub_module.files import read_json, write_json, write_text
+from sub_module.files import appearing, remove, write_json, write_text
+
+_VERSION = TypeAdapter(Version)
 
 
 class DirectoryRegistry:
@@ -27,23 +29,17 @@ class DirectoryRegistry:
 
     def upload(self, package: Package) -> Version:
         """Add the version; see `Backend.upload`."""
-        folder = self._root / package.pipeline / package.version
+        folder = self.folder(package.pipeline, package.version)
         uploaded = Version(package.pipeline, package.version, package.content, time.time())
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder.parent))
         try:
-            write_text(partial / "pipeline.yaml", package.yaml)
-            write_json(partial / "config.json", package.config)
-            write_json(partial / "version.json", asdict(uploaded))
-            partial.chmod(0o755)
-            try:
-                # Fails when the version is there: its directory is not empty.
-                os.rename(partial, folder)
-            except OSError:
-                if not folder.is_dir():
-                    raise
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
+            # Fails when the version is there: its directory is not empty.
+            with appearing(folder) as partial:
+                write_text(partial / "pipeline.yaml", package.yaml)
+                write_json(partial / "config.json", package.config)
+                write_json(partial / "version.json", asdict(uploaded))
+        except OSError:
+            if not folder.is_dir():
+                raise
         present = self.version(package.pipeline, package.version)
         if present.content != package.content:
             raise RunError(
@@ -53,21 +49,29 @@ class DirectoryRegistry:
         return present
 
     def versions(self, pipeline: str | None = None) -> list[Version]:
-        """Oldest first; of one pipeline, or of all."""
-        files = self._root.glob(f"{pipeline or '[!.]*'}/[!.]*/version.json")
-        return sorted((_read(file) for file in files), key=lambda version: version.uploaded)
+        """Oldest first; of one pipeline, or of all.
+
+        Raises:
+            RunError: The pipeline's name cannot be one.
+            DataError: A version is damaged; it can still be deleted.
+        """
+        name = "[!.]*" if pipeline is None else checked_name("pipeline", pipeline)
+        files = self._root.glob(f"{name}/[!.]*/version.json")
+        found = [version for file in files if (version := read_record(_VERSION, file))]
+        return sorted(found, key=lambda version: version.uploaded)
 
     def version(self, pipeline: str, version: str) -> Version:
         """One version.
 
         Raises:
             RunError: There is none of that name.
+            DataError: It is damaged.
         """
-        file = self.folder(pipeline, version) / "version.json"
-        if not file.is_file():
+        found = read_record(_VERSION, self.folder(pipeline, version) / "version.json")
+        if found is None:
             known = ", ".join(found.version for found in self.versions(pipeline)[-5:]) or "none"
             raise RunError(f"pipeline {pipeline} has no version {version}; the latest are: {known}")
-        return _read(file)
+        return found
 
     def delete(self, pipeline: str, version: str) -> None:
         """Delete one version.
@@ -75,18 +79,17 @@ class DirectoryRegistry:
         Raises:
             RunError: There is none of that name.
         """
-        self.version(pipeline, version)
         folder = self.folder(pipeline, version)
-        doomed = Path(tempfile.mkdtemp(prefix=".deleted-", dir=folder.parent))
-        os.rename(folder, doomed)
-        shutil.rmtree(doomed)
+        if not folder.is_dir():
+            raise RunError(f"pipeline {pipeline} has no version {version}")
+        remove(folder)
         if not any(folder.parent.iterdir()):
             folder.parent.rmdir()
 
     def folder(self, pipeline: str, version: str) -> Path:
-        """Where a version's files lie."""
-        return self._root / pipeline / version
+        """Where a version's files lie.
 
-
-def _read(file: Path) -> Version:
-    return Version(**read_json(file))
+        Raises:
+            RunError: A name cannot be one.
+        """
+        return self._root / checked_name("pipeline", pipeline) / checked_name("version", version)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -24,6 +22,7 @@ from pipelines.registry import Package
 from pipelines.runs import RunRecord, list_runs, read_run, read_steps, run_name, write_run
 from sub_module.engine.config import load_config
 from sub_module.errors import PlateflowError, RunError
+from sub_module.files import point, remove
 
 # With less than this left, a crash is put down to the full disk.
 _MIN_FREE_BYTES = 4 << 20
@@ -54,7 +53,7 @@ class LocalBackend:
         self._registry.version(pipeline, version)
         folder = self._registry.folder(pipeline, version)
         config = load_config(str(folder / "config.json"), overrides)
-        name = run_name(pipeline, version, config, overrides)
+        name = run_name(pipeline, version, config, self._home)
         run_dir = self._runs / name
         earlier = read_run(run_dir)
         if earlier is not None and earlier.state == "succeeded":
@@ -113,15 +112,14 @@ class LocalBackend:
             raise RunError(f"there is no run {run} in {self._runs}")
         if self._lock.holder() == run:
             raise RunError(f"run {run} is under way; stop it first")
-        doomed = Path(tempfile.mkdtemp(prefix=".deleted-", dir=self._runs))
-        os.rename(run_dir, doomed)
-        shutil.rmtree(doomed)
+        remove(run_dir)
         latest = self._runs / "latest"
         if latest.is_symlink() and not latest.exists():
             latest.unlink()
             finished = [record for record in self.runs() if record.state == "succeeded"]
             if finished:
-                self._point_latest(max(finished, key=lambda record: record.finished or 0.0).name)
+                newest = max(finished, key=lambda record: record.finished or 0.0)
+                point(latest, newest.name)
 
     def delete_version(self, pipeline: str, version: str) -> None:
         """See `Backend`."""
@@ -133,7 +131,7 @@ class LocalBackend:
             report = write_report(run_dir)
             record = replace(record, state="succeeded", report=str(report.relative_to(self._home)))
             write_run(run_dir, record)
-            self._point_latest(record.name)
+            point(self._runs / "latest", record.name)
             return record
         error, mendable = self._reason(run_dir)
         if (run_dir / "test" / "readings.json").is_file():
@@ -161,12 +159,6 @@ class LocalBackend:
         if cut:
             return f"step {cut[0].component} was killed, perhaps for memory; see {log}", False
         return f"the pipeline failed; see {log}", False
-
-    def _point_latest(self, run: str) -> None:
-        link = self._runs / f".latest.{os.getpid()}"
-        link.unlink(missing_ok=True)
-        link.symlink_to(run)
-        os.replace(link, self._runs / "latest")
 
 
 def component_order(yaml_file: Path) -> list[str]:

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines.runs import RunRecord, read_run
-from sub_module.errors import RunError
+from pipelines.runs import RunRecord, StepRecord, read_run, read_steps
+from sub_module.engine.config import load_config
+from sub_module.errors import DataError, RunError
+from sub_module.files import read_json
 from sub_module.plates import PlateReading
 
 Curve = dict[int, float]
@@ -19,27 +21,6 @@ Curve = dict[int, float]
 
 # mmengine names the folder of each start after the moment.
 _START_FOLDER = re.compile(r"\d{8}_\d{6}")
-
-
-@dataclass(frozen=True)
-class Step:
-    """One component of the run.
-
-    Attributes:
-        component: Its name.
-        seconds: How long it took; 0 while it runs.
-        finished: When, in seconds since the epoch; None while it runs.
-        metrics: Name to number.
-        outputs: Name to path, relative to the volume.
-        error: Why it failed; None when it did not.
-    """
-
-    component: str
-    seconds: float
-    finished: float | None
-    metrics: dict[str, Any]
-    outputs: dict[str, Any]
-    error: str | None
 
 
 @dataclass(frozen=True)
@@ -72,7 +53,7 @@ class RunFiles:
     record: RunRecord | None
     volume: Path
     config: dict[str, Any]
-    steps: tuple[Step, ...]
+    steps: tuple[StepRecord, ...]
     curves: dict[str, Curve]
     images: tuple[TestImage, ...]
     test_metrics: dict[str, Any]
@@ -82,66 +63,43 @@ def read_files(run_dir: Path) -> RunFiles:
     """Read a run's directory; only `config.json` must be there.
 
     Raises:
-        RunError: It is not the directory of a run, or one of its files is damaged.
+        RunError: It is not the directory of a run.
+        ConfigError: Its config is damaged.
+        DataError: Another of its files is.
     """
-    if not (run_dir / "config.json").is_file():
+    config_file = run_dir / "config.json"
+    if not config_file.is_file():
         raise RunError(f"{run_dir}: not the directory of a run (config.json is missing)")
-    test = run_dir / "test" / "readings.json"
-    results = _read_json(test) if test.is_file() else {}
-    try:
-        return RunFiles(
-            name=run_dir.resolve().name,
-            record=read_run(run_dir),
-            volume=run_dir.resolve().parents[1],
-            config=_read_json(run_dir / "config.json"),
-            steps=_read_steps(run_dir / "steps"),
-            curves=_read_curves(run_dir / "train"),
-            images=tuple(_test_image(image, run_dir) for image in results.get("images", [])),
-            test_metrics=results.get("metrics", {}),
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise RunError(f"{run_dir}: the run's files do not fit together: {error!r}") from error
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text("utf-8"))
-    except ValueError as error:
-        raise RunError(f"{path}: not JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise RunError(f"{path}: a JSON object is expected")
-    return content
-
-
-def _read_steps(folder: Path) -> tuple[Step, ...]:
-    states = [_read_json(path) for path in folder.glob("*.json")]
-    states.sort(key=lambda state: state["started"])
-    return tuple(
-        Step(
-            component=state["component"],
-            seconds=float(state.get("seconds") or 0),
-            finished=state.get("finished"),
-            metrics=dict(state.get("metrics") or {}),
-            outputs=dict(state.get("outputs") or {}),
-            error=state.get("error"),
-        )
-        for state in states
+    images, test_metrics = _read_test(run_dir)
+    return RunFiles(
+        name=run_dir.resolve().name,
+        record=read_run(run_dir),
+        volume=run_dir.resolve().parents[1],
+        config=load_config(str(config_file)),
+        steps=tuple(read_steps(run_dir).values()),
+        curves=_read_curves(run_dir / "train"),
+        images=images,
+        test_metrics=test_metrics,
     )
+
+
+def _read_test(run_dir: Path) -> tuple[tuple[TestImage, ...], dict[str, Any]]:
+    file = run_dir / "test" / "readings.json"
+    results = read_json(file)
+    if results is None:
+        return (), {}
+    try:
+        images = tuple(_test_image(image, run_dir) for image in results["images"])
+        return images, dict(results["metrics"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{file}: damaged: {error!r}") from error
 
 
 def _test_image(image: dict[str, Any], run_dir: Path) -> TestImage:
     return TestImage(
         path=run_dir / image["file"],
-        truth=tuple(_reading(reading) for reading in image["truth"]),
-        readings=tuple(_reading(reading) for reading in image["readings"]),
-    )
-
-
-def _reading(values: dict[str, Any]) -> PlateReading:
-    x1, y1, x2, y2 = values["box"]
-    first, second, third, fourth = ((float(x), float(y)) for x, y in values["corners"])
-    return PlateReading(
-        **{**values, "box": (x1, y1, x2, y2), "corners": (first, second, third, fourth)}
+        truth=tuple(map(PlateReading.from_dict, image["truth"])),
+        readings=tuple(map(PlateReading.from_dict, image["readings"])),
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import platform
 from importlib import metadata
 from pathlib import Path
@@ -12,10 +11,11 @@ from typing import Any
 import psutil
 
 from pipelines.report.run_files import RunFiles
+from sub_module.machine import num_cores
 
 _DISTRIBUTIONS = ("plateflow", "torch", "mmengine", "onnxruntime", "opencv-python", "numpy", "kfp")
 # Which output of which step is the model that the run ended with; the first that there is counts.
-_MODEL_OUTPUTS = (("deploy", "deployed"), ("evaluate", "best"), ("train", "model"))
+_MODEL_OUTPUTS = (("deploy", "deployed"), ("evaluate", "best"))
 
 
 def summarize(run: RunFiles) -> dict[str, Any]:
@@ -48,7 +48,7 @@ def summarize(run: RunFiles) -> dict[str, Any]:
         "overrides": run.record.overrides if run.record else {},
         "versions": _versions(),
         "machine": {
-            "num_cores": os.cpu_count(),
+            "num_cores": num_cores(),
             "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
         },
     }

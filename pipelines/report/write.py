@@ -33,8 +33,9 @@ def write_report(run_dir: Path) -> Path:
         The page: one file that needs no other.
 
     Raises:
-        RunError: It is not the directory of a run, or one of its files is damaged.
-        ConfigError: The run's plate standard cannot be used.
+        RunError: It is not the directory of a run.
+        ConfigError: Its config or its plate standard cannot be used.
+        DataError: Another of its files is damaged.
     """
     run = read_files(run_dir)
     standard = PlateStandard.from_config(run.config["plates"]) if run.images else None

@@ -17,6 +17,10 @@ from sub_module.errors import DataError, PlateflowError
 from sub_module.plates.reading import PlateReading
 from sub_module.plates.standard import PlateStandard
 
+# The kinds of images that are read, and what their files are called. Pillow knows more, and starts
+# programs of the machine for some (Ghostscript for EPS).
+_FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF")
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 # What Pillow raises on files that are cut short or are no image of the kind they say.
 _UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, struct.error)
 # Larger than any camera's; a small file that claims more is an attack on the memory.
@@ -119,7 +123,7 @@ def load_image(path: Path) -> NDArray[np.uint8]:
         DataError: The file is missing, truncated, no image, or too large to be a photograph.
     """
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=_FORMATS) as image:
             _check_pixels(image)
             upright = ImageOps.exif_transpose(image)
             return np.array(upright.convert("RGB"))
@@ -137,7 +141,7 @@ def check_image(path: Path) -> tuple[int, int]:
         DataError: As `load_image`.
     """
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=_FORMATS) as image:
             _check_pixels(image)
             width, height = image.size
             turned = image.getexif().get(_EXIF_ORIENTATION, 1) >= 5
@@ -159,7 +163,7 @@ def _reason(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     if isinstance(error, UnidentifiedImageError):
-        return "it is no image, or an empty one"
+        return f"it is no image ({', '.join(_FORMATS)}), or an empty one"
     if isinstance(error, Image.DecompressionBombError):
         return f"the image is too large: {error}"
     return f"the image is damaged: {error}"

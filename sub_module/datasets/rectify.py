@@ -12,7 +12,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sub_module.plates.geometry import Corners, map_points, plate_to_image, region_corners
+from sub_module.plates.geometry import (
+    Corners,
+    map_points,
+    plate_to_image,
+    region_corners,
+    side_lengths,
+)
 
 _HALF_PIXEL_BACK = np.array([(1, 0, -0.5), (0, 1, -0.5), (0, 0, 1)])
 
@@ -26,7 +32,7 @@ def rectify(
 
     Args:
         image: (H, W) or (H, W, 3).
-        corners: Where the plate stands.
+        corners: (4, 2) pixels of the image, clockwise from the plate's own top left.
         region: (x1, y1, x2, y2) in plate coordinates.
         size: (width, height) of the result in pixels.
 
@@ -52,9 +58,7 @@ def rectify(
 
 def _scale(corners: Corners, region: Sequence[float], size: tuple[int, int]) -> float:
     """Pixels of the result a pixel of the image, in the direction that shrinks less."""
-    (ax, ay), (bx, by), (cx, cy), (dx, dy) = corners.tolist()
-    width = (math.hypot(bx - ax, by - ay) + math.hypot(cx - dx, cy - dy)) / 2
-    height = (math.hypot(dx - ax, dy - ay) + math.hypot(cx - bx, cy - by)) / 2
+    width, height = side_lengths(corners)
     across = size[0] / max(width * (region[2] - region[0]), 1e-6)
     down = size[1] / max(height * (region[3] - region[1]), 1e-6)
     return max(across, down)

@@ -10,16 +10,14 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.fileio import LocalBackend, register_backend
-from torch import nn
 
+import sub_module.models.platenet.model  # noqa: F401 - a family registers itself when imported
 from sub_module.errors import ModelError, PlateflowError
-from sub_module.models.platenet.model import PlateNet
+from sub_module.models.base import PlateModel
 from sub_module.models.registry import MODELS
 from sub_module.plates import PlateStandard
 
 FORMAT = 1
-# A family is in the registry once its module is imported.
-FAMILIES = (PlateNet,)
 _KEY = "plateflow"
 
 
@@ -39,7 +37,7 @@ class AtomicBackend(LocalBackend):  # type: ignore[misc]
             raise
 
 
-def build_model(model_config: Mapping[str, Any], standard: PlateStandard) -> nn.Module:
+def build_model(model_config: Mapping[str, Any], standard: PlateStandard) -> PlateModel:
     """Build a model with random weights.
 
     Args:
@@ -56,7 +54,7 @@ def build_model(model_config: Mapping[str, Any], standard: PlateStandard) -> nn.
         known = ", ".join(sorted(MODELS.module_dict))
         raise ModelError(f"model.type: {name!r} is none of: {known}")
     try:
-        model: nn.Module = model_type(plates=standard.to_config(), **arguments)
+        model: PlateModel = model_type(plates=standard.to_config(), **arguments)
     except PlateflowError:
         raise
     except (TypeError, KeyError, ValueError, RuntimeError) as error:
@@ -100,25 +98,21 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         raise ModelError(f"{path}: no such file") from error
     except Exception as error:  # a damaged file fails in torch, zipfile or pickle, each its way
         raise ModelError(f"{path}: damaged, or no checkpoint") from error
-    if not isinstance(checkpoint, dict) or not {"state_dict", _KEY} <= checkpoint.keys():
+    whole = isinstance(checkpoint, dict) and {"state_dict", _KEY} <= checkpoint.keys()
+    if not whole or not isinstance(checkpoint[_KEY], dict):
         raise ModelError(f"{path}: no checkpoint of Plateflow")
     if checkpoint[_KEY].get("format") != FORMAT:
         raise ModelError(
             f"{path}: checkpoint of format {checkpoint[_KEY].get('format')}, not {FORMAT}"
         )
-    return checkpoint
+    return dict(checkpoint)
 
 
-def load_model(path: Path, standard: PlateStandard | None = None) -> nn.Module:
+def load_model(path: Path) -> PlateModel:
     """Build the model of a checkpoint, from the file alone, in evaluation mode.
 
-    Args:
-        path: The checkpoint.
-        standard: The standard that it must have; None: any.
-
     Raises:
-        ModelError: See `load_checkpoint`; or the checkpoint has another plate standard, or its
-            weights do not fit its description.
+        ModelError: See `load_checkpoint`; or the weights do not fit the description.
     """
     checkpoint = load_checkpoint(path)
     try:
@@ -127,12 +121,8 @@ def load_model(path: Path, standard: PlateStandard | None = None) -> nn.Module:
         model.load_state_dict(checkpoint["state_dict"])
     except (PlateflowError, RuntimeError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(f"{path}: {str(error).splitlines()[0]}") from error
-    if standard is not None and own != standard:
-        raise ModelError(
-            f"{path}: made for the plate standard {own.name} ({own.fingerprint}), "
-            f"not {standard.name} ({standard.fingerprint})"
-        )
-    return model.eval()
+    model.eval()
+    return model
 
 
 def model_config_of(path: Path) -> dict[str, Any]:

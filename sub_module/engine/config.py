@@ -20,6 +20,7 @@ _KINDS = {
     float: "a number",
     str: "text",
     list: "a list",
+    dict: "a table of keys",
 }
 
 
@@ -51,7 +52,7 @@ def parse_overrides(pairs: list[str]) -> dict[str, Any]:
     """`["train.max_epochs=3"]` as `{"train.max_epochs": 3}`; values are YAML.
 
     Raises:
-        ConfigError: A pair is no `KEY=VALUE`, or its value is no YAML.
+        ConfigError: A pair is no `KEY=VALUE`, or its value is no YAML, or none that JSON can hold.
     """
     overrides = {}
     for pair in pairs:
@@ -59,9 +60,18 @@ def parse_overrides(pairs: list[str]) -> dict[str, Any]:
         if not equals or not key.strip():
             raise ConfigError(f"--set {pair}: expected KEY=VALUE, such as train.max_epochs=3")
         try:
-            overrides[key.strip()] = _number(yaml.safe_load(text))
-        except yaml.YAMLError as error:
-            raise ConfigError(f"--set {pair}: the value is not YAML") from error
+            value = _number(yaml.safe_load(text))
+        except (yaml.YAMLError, ValueError) as error:
+            # A ValueError is a date that does not exist.
+            raise ConfigError(f"--set {pair}: the value is not YAML; quote text") from error
+        try:
+            json.dumps(value, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise ConfigError(
+                f"--set {pair}: YAML reads a {type(value).__name__} that no config can hold; if it "
+                f"is meant as text, quote it: --set '{key}=\"{text}\"'"
+            ) from error
+        overrides[key.strip()] = value
     return overrides
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from sub_module.datasets.coco import PlateImage, load_image, load_plate_images
 from sub_module.engine.infer import Detector
-from sub_module.metrics.average_precision import average_precision, board_detections, load_coco
-from sub_module.metrics.readings import ReadingScores, score_readings
+from sub_module.metrics.average_precision import load_coco
+from sub_module.metrics.readings import ReadingScores
+from sub_module.metrics.scores import score
 from sub_module.plates import PlateReading
 from sub_module.progress import Progress, silent
 
@@ -81,12 +82,8 @@ def evaluate(detector: Detector, coco_file: Path, progress: Progress = silent) -
     for done, image in enumerate(images, start=1):
         readings.append(tuple(detector.predict([load_image(image.path)])[0]))
         progress(done, len(images), "")
-    scores = score_readings([image.readings for image in images], readings)
-    detections = [
-        detection
-        for image, found in zip(images, readings, strict=True)
-        for detection in board_detections(image.image_id, found, detector.standard)
-    ]
-    precision = average_precision(load_coco(coco_file), detections, detector.categories, iou="box")
+    precision, scores = score(
+        load_coco(coco_file), images, readings, detector.standard, detector.categories
+    )
     # A family with masks brings its own detections; the one family that there is has none.
     return Evaluation(precision, None, scores, tuple(images), tuple(readings))

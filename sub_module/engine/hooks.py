@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import psutil
-import torch
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
@@ -52,7 +51,7 @@ class FiniteLossHook(Hook):  # type: ignore[misc]
 
 
 class MemoryHook(Hook):  # type: ignore[misc]
-    """Logs the memory of the process and of the GPU, in MiB."""
+    """Logs the memory of the process in MiB; mmengine logs a GPU's (`memory`)."""
 
     def after_train_iter(
         self,
@@ -66,9 +65,6 @@ class MemoryHook(Hook):  # type: ignore[misc]
             return
         resident = psutil.Process().memory_info().rss / _MIB
         runner.message_hub.update_scalar("train/process_memory_mib", resident)
-        if torch.cuda.is_available():
-            peak = torch.cuda.max_memory_allocated() / _MIB
-            runner.message_hub.update_scalar("train/gpu_memory_mib", peak)
 
 
 class ProgressHook(Hook):  # type: ignore[misc]

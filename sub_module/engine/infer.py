@@ -9,7 +9,6 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sub_module.errors import ModelError
 from sub_module.export.runtime import SETTINGS_FILE, OnnxDetector
 from sub_module.plates import PlateReading, PlateStandard
 
@@ -50,8 +49,6 @@ def load_detector(path: Path, num_threads: int = 2) -> Detector:
 
     torch.set_num_threads(num_threads)
     model = load_model(path)
-    if not hasattr(model, "predict"):
-        raise ModelError(f"{path}: a {type(model).__name__} does not read plates")
     if torch.cuda.is_available():
         model.cuda()
-    return model  # type: ignore[return-value]
+    return model

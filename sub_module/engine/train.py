@@ -1,4 +1,4 @@
-"""Training by mmengine's Runner, on one process or several, resumed where it was cut off."""
+"""Training, on one process or several, resumed where it was cut off."""
 
 from __future__ import annotations
 
@@ -17,22 +17,12 @@ from typing import Any
 import cv2
 import torch
 import torch.distributed
-from mmengine.evaluator import Evaluator
-from mmengine.hooks import CheckpointHook, LoggerHook
-from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
-from torch import nn
-from torch.utils.data import Dataset
 
-from sub_module.datasets.coco import load_image, load_plate_images
-from sub_module.engine.checkpoint import build_model, description, load_checkpoint, publish
-from sub_module.engine.hooks import DescriptionHook, FiniteLossHook, MemoryHook, ProgressHook
+from sub_module.engine.checkpoint import load_checkpoint, publish
+from sub_module.engine.runner import build_runner, runner_parts
 from sub_module.errors import ModelError, RunError
-from sub_module.metrics.plate_metric import PlateMetric
-from sub_module.models.platenet.inputs import STRIDE
-from sub_module.models.platenet.model import PlateNet
-from sub_module.models.platenet.samples import PlateTrainingSet, collate_samples
-from sub_module.plates import PlateStandard
+from sub_module.machine import num_cores
 from sub_module.progress import Progress, silent
 
 
@@ -83,7 +73,7 @@ def train(
             for process in others:
                 process.join(timeout=30)
                 process.terminate()
-    return _result(runner, work_dir)
+    return _result(runner, config, work_dir)
 
 
 def _num_processes(wanted: int | None) -> int:
@@ -92,7 +82,7 @@ def _num_processes(wanted: int | None) -> int:
         return wanted
     if torch.cuda.is_available():
         return torch.cuda.device_count()
-    return min(2, len(os.sched_getaffinity(0)))
+    return min(2, num_cores())
 
 
 def _start_others(
@@ -102,7 +92,7 @@ def _start_others(
     others: list[BaseProcess] = []
     for rank in range(1, world_size):
         arguments = (config, training_set, work_dir, silent, rank, world_size, rendezvous)
-        process = context.Process(target=_run, args=arguments, daemon=True)
+        process = context.Process(target=_run, args=arguments)
         process.start()
         others.append(process)
     return others
@@ -124,6 +114,8 @@ def _run(
         torch.cuda.set_device(rank)
     with _single_threaded(not on_gpu and world_size > 1):
         if world_size > 1:
+            # mmengine reads it, whatever the devices are.
+            os.environ["LOCAL_RANK"] = str(rank)
             torch.distributed.init_process_group(
                 "nccl" if on_gpu else "gloo",
                 init_method=rendezvous,
@@ -131,11 +123,13 @@ def _run(
                 world_size=world_size,
             )
         try:
-            runner = _runner(config, training_set, work_dir, progress, world_size)
+            last = _last_whole_checkpoint(work_dir)
+            runner = build_runner(config, training_set, work_dir, progress, world_size, last)
             runner.train()
         finally:
             if world_size > 1:
                 torch.distributed.destroy_process_group()
+                del os.environ["LOCAL_RANK"]
     return runner
 
 
@@ -145,173 +139,11 @@ def _single_threaded(wanted: bool) -> Iterator[None]:
     if wanted:
         torch.set_num_threads(1)
         cv2.setNumThreads(1)
-    yield
-    torch.set_num_threads(before[0])
-    cv2.setNumThreads(before[1])
-
-
-def runner_parts(
-    config: Mapping[str, Any], training_set: Path
-) -> tuple[nn.Module, PlateTrainingSet, _ValidationSet]:
-    """Model, training set and validation set of a config.
-
-    Raises:
-        PlateflowError: One of them cannot be built.
-    """
-    standard = PlateStandard.from_config(config["plates"])
-    model = build_model(config["model"], standard)
-    if not isinstance(model, PlateNet):
-        raise ModelError(f"model.type: {type(model).__name__} cannot be trained")
-    samples = PlateTrainingSet(
-        training_set / "train.json",
-        standard,
-        model.sizes,
-        STRIDE,
-        config["train"]["samples"],
-    )
-    return model, samples, _ValidationSet(training_set / "val.json", standard)
-
-
-class _ValidationSet(Dataset[dict[str, Any]]):
-    """Whole images and their ids."""
-
-    def __init__(self, coco_file: Path, standard: PlateStandard) -> None:
-        self.coco_file = coco_file
-        self._images = load_plate_images(coco_file, standard)
-
-    def __len__(self) -> int:
-        return len(self._images)
-
-    def __getitem__(self, index: int) -> dict[str, Any]:
-        image = self._images[index]
-        return {"image": load_image(image.path), "image_id": image.image_id}
-
-
-def _collate_images(samples: list[dict[str, Any]]) -> dict[str, Any]:
-    return {
-        "images": [sample["image"] for sample in samples],
-        "image_ids": [sample["image_id"] for sample in samples],
-    }
-
-
-class Bfloat16OptimWrapper(OptimWrapper):  # type: ignore[misc]
-    """Runs the forward pass in bfloat16, on a CPU too (mmengine's own wrapper wants a GPU)."""
-
-    @contextmanager
-    def optim_context(self, model: nn.Module) -> Iterator[None]:
-        """Called by the Runner round the forward pass."""
-        device = next(model.parameters()).device.type
-        with super().optim_context(model), torch.autocast(device, torch.bfloat16):
-            yield
-
-
-def _uses_bfloat16(setting: str) -> bool:
-    """Whether to: `auto` only where the hardware computes in it."""
-    if setting != "auto":
-        return setting == "bfloat16"
-    if torch.cuda.is_available():
-        return bool(torch.cuda.is_bf16_supported())
-    # Elsewhere torch accepts bfloat16 too, but computes it slowly in float32.
-    return bool(torch.cpu._is_avx512_bf16_supported())
-
-
-def _runner(
-    config: Mapping[str, Any],
-    training_set: Path,
-    work_dir: Path,
-    progress: Progress,
-    world_size: int,
-) -> Runner:
-    settings = config["train"]
-    model, samples, validation = runner_parts(config, training_set)
-    standard = PlateStandard.from_config(config["plates"])
-    batch_size = max(1, settings["batch_size"] // world_size)
-    loader = {"num_workers": settings["num_workers"], "persistent_workers": False}
-    total_iters = settings["max_epochs"] * -(-len(samples) // (batch_size * world_size))
-    checkpoint = _last_whole_checkpoint(work_dir)
-    wrapper = Bfloat16OptimWrapper if _uses_bfloat16(settings["precision"]) else OptimWrapper
-    return Runner(
-        model=model,
-        work_dir=str(work_dir),
-        experiment_name="train",
-        cfg={"model_wrapper_cfg": {"type": "MMDistributedDataParallel"}},
-        train_dataloader={
-            **loader,
-            "dataset": samples,
-            "batch_size": batch_size,
-            "sampler": {"type": "DefaultSampler", "shuffle": True},
-            "collate_fn": collate_samples,
-            "drop_last": False,
-        },
-        val_dataloader={
-            **loader,
-            "dataset": validation,
-            "batch_size": 1,
-            "sampler": {"type": "DefaultSampler", "shuffle": False},
-            "collate_fn": _collate_images,
-        },
-        train_cfg={
-            "by_epoch": True,
-            "max_epochs": settings["max_epochs"],
-            "val_interval": settings["val_interval"],
-        },
-        val_cfg={},
-        val_evaluator=Evaluator(PlateMetric(validation.coco_file, standard)),
-        optim_wrapper={
-            "type": wrapper,
-            "optimizer": {
-                "type": "AdamW",
-                "lr": settings["lr"],
-                "weight_decay": settings["weight_decay"],
-            },
-            "clip_grad": {"max_norm": settings["max_grad_norm"]},
-            "accumulative_counts": settings["accumulate"],
-        },
-        param_scheduler=_schedule(settings, total_iters),
-        default_hooks={
-            "logger": LoggerHook(interval=settings["log_interval"]),
-            "checkpoint": CheckpointHook(
-                interval=1,
-                save_best="EIR",
-                rule="greater",
-                max_keep_ckpts=2,
-                backend_args={"backend": "atomic"},
-            ),
-        },
-        custom_hooks=[
-            FiniteLossHook(),
-            DescriptionHook(description(config["model"], standard)),
-            MemoryHook(),
-            ProgressHook(progress, ("EIR",)),
-        ],
-        log_processor={"window_size": settings["log_interval"]},
-        visualizer={
-            "type": "Visualizer",
-            "vis_backends": [{"type": "LocalVisBackend"}, {"type": "TensorboardVisBackend"}],
-        },
-        randomness={"seed": settings["seed"], "diff_rank_seed": True},
-        load_from=str(checkpoint) if checkpoint else None,
-        resume=checkpoint is not None,
-    )
-
-
-def _schedule(settings: Mapping[str, Any], total_iters: int) -> list[dict[str, Any]]:
-    """A linear warm-up, then a cosine to nothing."""
-    warm_up = min(settings["warm_up_iters"], total_iters // 4)
-    schedulers: list[dict[str, Any]] = [
-        {
-            "type": "CosineAnnealingLR",
-            "by_epoch": False,
-            "begin": warm_up,
-            "end": total_iters,
-            "T_max": total_iters - warm_up,
-            "eta_min": settings["lr"] * 0.01,
-        }
-    ]
-    if warm_up:
-        linear = {"type": "LinearLR", "by_epoch": False, "start_factor": 0.05, "end": warm_up}
-        schedulers.insert(0, linear)
-    return schedulers
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before[0])
+        cv2.setNumThreads(before[1])
 
 
 def _last_whole_checkpoint(work_dir: Path) -> Path | None:
@@ -328,7 +160,7 @@ def _last_whole_checkpoint(work_dir: Path) -> Path | None:
     return None
 
 
-def _result(runner: Runner, work_dir: Path) -> TrainResult:
+def _result(runner: Runner, config: Mapping[str, Any], work_dir: Path) -> TrainResult:
     last = _last_whole_checkpoint(work_dir)
     best = Path(runner.message_hub.get_info("best_ckpt") or "")
     # A kill between removing the old best and writing the new leaves none; the last stands in.
@@ -337,14 +169,21 @@ def _result(runner: Runner, work_dir: Path) -> TrainResult:
     for name, source in zip(("best.pth", "last.pth"), sources, strict=False):
         publish(source, work_dir / name)
         candidates.append(work_dir / name)
-    return TrainResult(tuple(candidates), _best_metrics(work_dir), runner.epoch)
+    best_metric = config["train"]["best_metric"]
+    return TrainResult(tuple(candidates), _best_metrics(work_dir, best_metric), runner.epoch)
 
 
-def _best_metrics(work_dir: Path) -> dict[str, float]:
-    """The validation with the highest EIR, from the logs of all sessions."""
+def _best_metrics(work_dir: Path, best_metric: str) -> dict[str, float]:
+    """The validation with the highest value, from the logs of all sessions."""
     validations = []
     for log in sorted(work_dir.glob("*/vis_data/scalars.json")):
-        records = (json.loads(line) for line in log.read_text().splitlines() if line.strip())
-        validations += [record for record in records if "EIR" in record]
-    best: dict[str, float] = max(validations, key=lambda record: record["EIR"], default={})
+        for line in log.read_text(encoding="utf-8").splitlines():
+            try:
+                record = json.loads(line)
+            except ValueError:
+                # A kill left half a line.
+                continue
+            if best_metric in record:
+                validations.append(record)
+    best: dict[str, float] = max(validations, key=lambda r: float(r[best_metric]), default={})
     return {key: value for key, value in best.items() if key in ("EIR", "mAP", "wrong_share")}

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from sub_module.datasets.coco import load_image, load_plate_images
 from sub_module.engine.infer import load_detector
 from sub_module.errors import ModelError
-from sub_module.plates import PlateReading
+from sub_module.plates.reading import texts_of
 from sub_module.progress import Progress, silent
 
 
@@ -42,7 +41,7 @@ def check_same_readings(
     different = []
     for done, record in enumerate(images, start=1):
         image = load_image(record.path)
-        wanted, found = (_texts(model.predict([image])[0]) for model in (trained, deployed))
+        wanted, found = (texts_of(model.predict([image])[0]) for model in (trained, deployed))
         if wanted != found:
             different.append(record.path.name)
         progress(done, len(images), "comparing")
@@ -53,7 +52,3 @@ def check_same_readings(
             f"{checkpoint.name} (allowed: {max_different:.1%}), such as {different[0]}"
         )
     return share
-
-
-def _texts(readings: Sequence[PlateReading]) -> list[tuple[str, str]]:
-    return sorted((reading.layout, reading.text) for reading in readings)

@@ -1,12 +1,9 @@
-"""Checkpoints to ONNX graphs, and the proof that both read the same."""
+"""Checkpoints to ONNX graphs."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
-import os
-import shutil
 import warnings
 from pathlib import Path
 from typing import Any
@@ -18,7 +15,8 @@ from torch import Tensor, nn
 from sub_module.engine.checkpoint import load_model, model_config_of
 from sub_module.errors import ModelError
 from sub_module.export.runtime import FORMAT, SETTINGS_FILE
-from sub_module.models.platenet.model import PlateNet
+from sub_module.files import appearing, write_json
+from sub_module.models.base import PlateModel
 
 # The TorchScript exporter: 0.5 s where the newer one takes 17 s, and a faster graph.
 _OPSET = 17
@@ -27,7 +25,7 @@ _OPSET = 17
 class _Part(nn.Module):
     """One of a model's networks as a module of its own."""
 
-    def __init__(self, model: PlateNet, name: str) -> None:
+    def __init__(self, model: PlateModel, name: str) -> None:
         super().__init__()
         self.model = model
         self.name = name
@@ -39,8 +37,9 @@ class _Part(nn.Module):
 def export(checkpoint: Path, out: Path) -> None:
     """Write a checkpoint's model as ONNX graphs with settings; `out` appears at once.
 
-    Each graph takes uint8 and any number of images: `detect.onnx` whole images, `refine.onnx`
-    crops, `read.onnx` strips. Between them stand perspective crops, which OpenCV cuts from the
+    A model says which networks make a graph (`graph_examples`), each of which takes uint8 images
+    in any number. platenet has three: `detect.onnx` for whole images, `refine.onnx` for crops,
+    `read.onnx` for strips. Between them stand perspective crops, which OpenCV cuts from the
     full-resolution image faster than a graph can copy it.
 
     Args:
@@ -48,48 +47,27 @@ def export(checkpoint: Path, out: Path) -> None:
         out: A directory that does not exist.
 
     Raises:
-        ModelError: The checkpoint cannot be used, its model is of a family that has no export, or
-            `out` cannot be written.
+        ModelError: The checkpoint cannot be used, or `out` cannot be written.
     """
     model, model_config = load_model(checkpoint), model_config_of(checkpoint)
-    if not isinstance(model, PlateNet):
-        raise ModelError(f"model.type: {type(model).__name__} cannot be exported")
-    partial = out.with_name(f".{out.name}.partial-{os.getpid()}")
     try:
-        partial.mkdir(parents=True)
-        graphs = {
-            name: _export_part(model, name, example, partial)
-            for name, example in _examples(model).items()
-        }
-        settings = {
-            "format": FORMAT,
-            "model": model_config,
-            "standard": model.standard.to_config(),
-            "classes": list(model.standard.classes),
-            "graphs": graphs,
-        }
-        (partial / SETTINGS_FILE).write_text(json.dumps(settings, indent=2) + "\n")
-        partial.rename(out)
+        with appearing(out) as partial:
+            settings = {
+                "format": FORMAT,
+                "model": model_config,
+                "standard": model.standard.to_config(),
+                "classes": list(model.standard.classes),
+                "graphs": {
+                    name: _export_part(model, name, example, partial)
+                    for name, example in model.graph_examples().items()
+                },
+            }
+            write_json(partial / SETTINGS_FILE, settings)
     except OSError as error:
         raise ModelError(f"{out}: cannot write the model: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
-def _examples(model: PlateNet) -> dict[str, Tensor]:
-    def images(channels: int, size: tuple[int, int]) -> Tensor:
-        # Two, so that no exporter takes the batch for a constant 1.
-        return torch.zeros(2, channels, size[1], size[0], dtype=torch.uint8)
-
-    sizes = model.sizes
-    return {
-        "detect": images(3, sizes.detector),
-        "refine": images(3, sizes.crop),
-        "read": images(1, sizes.strip),
-    }
-
-
-def _export_part(model: PlateNet, name: str, example: Tensor, out: Path) -> dict[str, str]:
+def _export_part(model: PlateModel, name: str, example: Tensor, out: Path) -> dict[str, str]:
     part = _Part(model, name).eval()
     with torch.no_grad():
         outputs = part(example)

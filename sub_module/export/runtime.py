@@ -35,15 +35,18 @@ class OnnxDetector:
         Raises:
             ModelError: A file is missing or damaged, or made by another format.
         """
-        self._settings = read_settings(model_dir)
-        self.networks = OnnxNetworks(model_dir, self._settings["graphs"], num_threads)
+        settings = read_settings(model_dir)
         try:
-            self.standard = PlateStandard.from_config(self._settings["standard"])
-            model = self._settings["model"]
-            sizes = InputSizes.from_config(model["sizes"])
-            self._reader = PlateNetReader(self.standard, sizes, self.networks, **model["reading"])
-        except (PlateflowError, KeyError, TypeError) as error:
-            raise ModelError(f"{model_dir / SETTINGS_FILE}: {error}") from error
+            self.standard = PlateStandard.from_config(settings["standard"])
+            sizes = InputSizes.from_config(settings["model"]["sizes"])
+            self.networks = OnnxNetworks(model_dir, settings["graphs"], num_threads)
+            reading = settings["model"]["reading"]
+            self._reader = PlateNetReader(self.standard, sizes, self.networks, **reading)
+        except ModelError:
+            raise
+        except (PlateflowError, KeyError, TypeError, ValueError, AttributeError) as error:
+            reason = f"{type(error).__name__}: {error}".splitlines()[0]
+            raise ModelError(f"{model_dir / SETTINGS_FILE}: unusable ({reason})") from error
 
     @property
     def categories(self) -> tuple[str, ...]:
@@ -64,9 +67,8 @@ class OnnxNetworks:
         options.intra_op_num_threads = num_threads
         # Threads of one graph that wait for its next run would take the cores from the others.
         options.add_session_config_entry("session.force_spinning_stop", "1")
-        self._sessions = {
-            name: _session(model_dir, graph, options) for name, graph in graphs.items()
-        }
+        names = ("detect", "refine", "read")
+        self._sessions = {name: _session(model_dir, graphs[name], options) for name in names}
 
     def detect(self, images: Array) -> tuple[Array, ...]:
         """See `Networks`."""
@@ -114,4 +116,8 @@ def _session(
         raise ModelError(f"{path}: {error.strerror}") from error
     if hashlib.sha256(content).hexdigest() != graph["sha256"]:
         raise ModelError(f"{path}: damaged: its checksum is not the one in {SETTINGS_FILE}")
-    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    try:
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's own errors share no better base
+        reason = str(error).splitlines()[0]
+        raise ModelError(f"{path}: onnxruntime cannot load it: {reason}") from error

@@ -21,7 +21,12 @@ from sub_module.plates.standard import PlateStandard
 
 
 def load_coco(coco_file: Path) -> COCO:
-    """A COCO file as pycocotools' index, which else tells its life on stdout."""
+    """A COCO file as pycocotools' index, which else tells its life on stdout.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError, KeyError: It is no COCO file; `load_plate_images` says why in one line.
+    """
     with contextlib.redirect_stdout(io.StringIO()):
         return COCO(str(coco_file))
 

@@ -7,16 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.evaluator import BaseMetric
-from mmengine.registry import METRICS
 
 from sub_module.datasets.coco import load_plate_images
-from sub_module.metrics.average_precision import average_precision, board_detections, load_coco
-from sub_module.metrics.readings import score_readings
+from sub_module.metrics.average_precision import load_coco
+from sub_module.metrics.scores import score
 from sub_module.plates.reading import PlateReading
 from sub_module.plates.standard import PlateStandard
 
 
-@METRICS.register_module()
 class PlateMetric(BaseMetric):  # type: ignore[misc]
     """mAP of the plates' boxes, EIR and the share of wrong readings, over a recorded set.
 
@@ -56,18 +54,8 @@ class PlateMetric(BaseMetric):  # type: ignore[misc]
     ) -> dict[str, float]:
         """The figures over all images: `mAP`, `EIR` and `wrong_share`, each from 0 to 1."""
         readings = dict(results)
-        detections = [
-            detection
-            for image_id, found in readings.items()
-            for detection in board_detections(image_id, found, self._standard)
-        ]
-        scores = score_readings(
-            [image.readings for image in self._images],
-            [readings.get(image.image_id, ()) for image in self._images],
+        found = [readings.get(image.image_id, ()) for image in self._images]
+        precision, scores = score(
+            self._coco, self._images, found, self._standard, self._standard.board_labels
         )
-        boards = self._standard.board_labels
-        return {
-            "mAP": average_precision(self._coco, detections, boards, iou="box"),
-            "EIR": scores.EIR,
-            "wrong_share": scores.wrong_share,
-        }
+        return {"mAP": precision, "EIR": scores.EIR, "wrong_share": scores.wrong_share}

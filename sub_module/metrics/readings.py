@@ -9,9 +9,9 @@ from difflib import SequenceMatcher
 from itertools import zip_longest
 from typing import Literal
 
+from sub_module.plates.geometry import box_iou
 from sub_module.plates.reading import PlateReading
 
-Box = tuple[float, float, float, float]
 Outcome = Literal["right", "wrong", "missed", "false"]
 
 
@@ -93,16 +93,6 @@ def score_readings(
         matches=tuple(matches),
         confusion=dict(sorted(confusion.items())),
     )
-
-
-def box_iou(a: Box, b: Box) -> float:
-    """The IoU of two boxes (x1, y1, x2, y2)."""
-    width = min(a[2], b[2]) - max(a[0], b[0])
-    height = min(a[3], b[3]) - max(a[1], b[1])
-    if width <= 0 or height <= 0:
-        return 0.0
-    areas = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1])
-    return width * height / (areas - width * height)
 
 
 def _match(

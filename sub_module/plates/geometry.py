@@ -6,6 +6,7 @@ from (0, 0) at a plate's own top left to (1, 1); clockwise is meant as seen on t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import cv2
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 Points = NDArray[np.floating]
 Corners = NDArray[np.float32]
+Box = tuple[float, float, float, float]
 UNIT_SQUARE: Corners = np.array([(0, 0), (1, 0), (1, 1), (0, 1)], np.float32)
 
 
@@ -32,9 +34,9 @@ def image_to_plate(corners: Points) -> NDArray[np.float64]:
 
 
 def map_points(homography: NDArray[np.float64], points: Points) -> Corners:
-    """Map (n, 2) points through a (3, 3) homography."""
-    mapped = np.asarray(points, np.float64) @ homography[:, :2].T + homography[:, 2]
-    return np.asarray(mapped[:, :2] / mapped[:, 2:], dtype=np.float32)
+    """Map (n, 2) points, one or more, through a (3, 3) homography."""
+    mapped = cv2.perspectiveTransform(np.asarray(points, np.float64)[None], homography)
+    return np.asarray(mapped[0], dtype=np.float32)
 
 
 def region_corners(region: Sequence[float]) -> Corners:
@@ -46,6 +48,37 @@ def region_corners(region: Sequence[float]) -> Corners:
 def area_of(polygon: Points) -> float:
     """The area inside a polygon, whichever way round it runs."""
     return float(cv2.contourArea(np.asarray(polygon, np.float32)))
+
+
+def side_lengths(corners: Points) -> tuple[float, float]:
+    """Width and height of a plate as it stands in the image: mean lengths of opposite edges.
+
+    Args:
+        corners: (4, 2), clockwise from the plate's own top left.
+
+    Returns:
+        (width, height): of the upper and the lower edge, of the left and the right one.
+    """
+    # Plain numbers: for four points the calls of numpy cost more than the sums.
+    (ax, ay), (bx, by), (cx, cy), (dx, dy) = corners.tolist()
+    width = (math.hypot(bx - ax, by - ay) + math.hypot(cx - dx, cy - dy)) / 2
+    height = (math.hypot(dx - ax, dy - ay) + math.hypot(cx - bx, cy - by)) / 2
+    return width, height
+
+
+def box_iou(a: Box, b: Box) -> float:
+    """The IoU of two boxes (x1, y1, x2, y2), from 0 to 1."""
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    areas = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1])
+    return width * height / (areas - width * height)
+
+
+def boxes_touch(a: Points, b: Points, margin: float = 0.0) -> bool:
+    """Whether the upright boxes round two polygons lie closer than `margin` to each other."""
+    return bool((a.min(0) - margin < b.max(0)).all() and (b.min(0) - margin < a.max(0)).all())
 
 
 def contains(polygon: Points, point: Points) -> bool:

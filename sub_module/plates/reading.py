@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -50,3 +50,8 @@ class PlateReading:
         a, b, c, d = ((float(x), float(y)) for x, y in data["corners"])
         texts = {name: str(data[name]) for name in ("layout", "region", "symbol", "serial", "text")}
         return cls(box=(x1, y1, x2, y2), corners=(a, b, c, d), score=float(data["score"]), **texts)
+
+
+def texts_of(readings: Iterable[PlateReading]) -> list[tuple[str, str]]:
+    """The (layout, text) of each reading, sorted: equal exactly when two read the same plates."""
+    return sorted((reading.layout, reading.text) for reading in readings)

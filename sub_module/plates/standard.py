@@ -194,10 +194,17 @@ class PlateStandard:
         raise ConfigError(f"plate standard {self.name}: no layout {name!r}")
 
     def label_of(self, character: str) -> str:
-        """The class of a text's character; the two may differ in case (`A`, class `a`)."""
+        """The class of a text's character; the two may differ in case (`A`, class `a`).
+
+        Raises:
+            ConfigError: The character has no class.
+        """
         if character in self.classes:
             return character
-        return next(c for c in self.classes if c.casefold() == character.casefold())
+        for label in self.classes:
+            if label.casefold() == character.casefold():
+                return label
+        raise ConfigError(f"plate standard {self.name}: character {character!r} has no class")
 
     def character_of(self, label: str) -> str | None:
         """The text's character for a class label; None when the label is a board's or a group's."""
@@ -232,8 +239,7 @@ class PlateStandard:
                 require(slot.field in FIELDS, f"field {slot.field!r} is none of {FIELDS}")
                 require(bool(slot.alphabet), f"layout {layout.name}: a slot has an empty alphabet")
                 for character in slot.alphabet:
-                    known = any(c.casefold() == character.casefold() for c in self.classes)
-                    require(known, f"character {character!r} has no class")
+                    self.label_of(character)
 
 
 def _layout(config: Mapping[str, Any]) -> Layout:

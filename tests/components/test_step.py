@@ -98,12 +98,30 @@ def test_changes_are_done_again(volume: Volume) -> None:
     assert volume.worked == 5
 
 
+def test_changed_data_are_read_again(volume: Volume, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(volume.root)
+    config = {"number": 1, "dataset": {"annotations": "my set"}}
+    (volume.root / "config.json").write_text(json.dumps(config))
+    data = volume.root / "my set"
+    data.mkdir()
+    volume.run()
+    volume.run()
+    assert volume.worked == 1
+    (data / "a.json").write_text("{}")
+    volume.run()
+    assert volume.worked == 2
+
+
 def _mistake() -> Result:
     raise DataError("a.jpg: truncated")
 
 
 def _full() -> Result:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def _forbidden() -> Result:
+    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), "a.jpg")
 
 
 def _crash() -> Result:
@@ -115,6 +133,7 @@ def _crash() -> Result:
     [
         pytest.param(_mistake, SystemExit, "a.jpg: truncated", True, id="the user's to mend"),
         pytest.param(_full, SystemExit, "the disk that holds {root} is full", True, id="no room"),
+        pytest.param(_forbidden, SystemExit, "a.jpg: Permission denied", True, id="no access"),
         pytest.param(_crash, ValueError, "ValueError: not my day", False, id="a crash"),
     ],
 )

@@ -27,20 +27,29 @@ def _cut(path, keep):
         (lambda d: _cut(d / "000001.jpg", 5000), "000001.jpg", "truncated"),
         # The last tenth is missing: only a full decode notices.
         (lambda d: _cut(d / "000001.jpg", -800), "000001.jpg", "truncated"),
-        (lambda d: _cut(d / "000001.jpg", 0), "000001.jpg", "no image, or an empty one"),
+        (
+            lambda d: _cut(d / "000001.jpg", 0),
+            "000001.jpg",
+            "no image (JPEG, PNG, BMP, WEBP, TIFF), or an empty one",
+        ),
         (lambda d: (d / "000001.jpg").write_text("hello"), "000001.jpg", "no image"),
-        (lambda d: (d / "000001.jpg").unlink(), "000001.json", "image 000001.jpg is missing"),
+        (lambda d: (d / "000001.jpg").unlink(), "000001.json", "image '000001.jpg' is missing"),
         (
             lambda d: Image.new("RGB", (100, 80)).save(d / "000001.jpg"),
             "000001.json",
-            "000001.jpg has 100x80 pixels, not 320x240",
+            "'000001.jpg' has 100x80 pixels, not 320x240",
+        ),
+        (
+            lambda d: _edit(d / "000001.json", imagePath="a" * 300 + ".jpg"),
+            "000001.json",
+            "imagePath names no file",
         ),
         (lambda d: _cut(d / "000001.json", 100), "000001.json", "no valid JSON"),
         (lambda d: (d / "000001.json").unlink(), "000001.jpg", "no label file"),
         (
             lambda d: _edit(d / "000001.json", imagePath="000000.jpg"),
             "000001.json",
-            "000000.jpg has another label file too",
+            "'000000.jpg' has another label file too",
         ),
         (
             lambda d: _edit(

@@ -14,6 +14,7 @@ import pytest
 from dataset_tools.draw import dataset as drawing
 from dataset_tools.draw import draw_dataset
 from dataset_tools.draw.photos import find_photos, split_photos
+from dataset_tools.draw.settings import check_settings
 from dataset_tools.labelme import read_annotation
 from sub_module.errors import ConfigError, DataError
 from sub_module.plates import PlateStandard
@@ -116,8 +117,8 @@ def test_no_photograph_is_behind_two_splits() -> None:
 def test_a_users_own_photographs(tmp_path: Path) -> None:
     photos = tmp_path / "photos"
     photos.mkdir()
-    for number, grey in enumerate((60, 120, 180)):
-        cv2.imwrite(str(photos / f"{number}.png"), np.full((300, 400, 3), grey, np.uint8))
+    for suffix, grey in (("png", 60), ("tif", 120), ("jpeg", 180)):
+        cv2.imwrite(str(photos / f"a.{suffix}"), np.full((300, 400, 3), grey, np.uint8))
     draw(tmp_path / "set", 6, photos=photos)
     assert len(list((tmp_path / "set").rglob("*.jpg"))) == 6
 
@@ -151,9 +152,79 @@ def test_what_cannot_be_drawn_is_refused(tmp_path: Path) -> None:
         draw(tmp_path / "set", photos=tmp_path / "empty")
     with pytest.raises(ConfigError, match="num_images: 0 is below 1"):
         draw(tmp_path / "set", 0)
+    with pytest.raises(ConfigError, match="seed: -1 is below 0"):
+        draw(tmp_path / "set", seed=-1)
     with pytest.raises(ConfigError, match="no font file"):
         draw(tmp_path / "set", settings=dict(DATASET["draw"], fonts=["nosuch.ttf"]))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "taken"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("image_sizes", []),
+        ("image_sizes", [[640, 48]]),
+        ("image_sizes", [[640, 480, 3]]),
+        ("image_sizes", [[640.5, 480]]),
+        ("image_sizes", 640),
+        ("num_plates", []),
+        ("num_plates", [0.5, 0.4]),
+        ("num_plates", [1.5, -0.5]),
+        ("num_plates", ["most", "few"]),
+        ("plate_width", [0.0, 0.4]),
+        ("plate_width", [0.5, 0.4]),
+        ("plate_width", [0.2, 1.1]),
+        ("plate_width", [0.2]),
+        ("max_yaw", 90.0),
+        ("max_roll", float("nan")),
+        ("fonts", []),
+        ("fonts", "DejaVuSans.ttf"),
+        ("fonts", [3]),
+        ("shadow", 1.5),
+        ("noise", -0.1),
+        ("blur", True),
+        ("jpeg_quality", [95, 45]),
+        ("jpeg_quality", [0, 95]),
+        ("jpeg_quality", [45, 101]),
+        ("max_patches", -1),
+        ("max_distractors", 2.5),
+    ],
+)
+def test_settings_that_cannot_be_drawn_with(name: str, value: Any, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=rf"^dataset\.draw\.{name} must be .*, not ") as caught:
+        draw(tmp_path / "set", settings=dict(DATASET["draw"], **{name: value}))
+    assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"image_sizes": [[64, 64]], "plate_width": [0.001, 1.0], "jpeg_quality": [1, 1]},
+        {"num_plates": [0, 0, 0, 1.0], "max_yaw": 80, "max_pitch": 80, "max_roll": 180},
+        {"shadow": 1, "blur": 1, "noise": 1, "max_blur": 1, "max_noise": 255},
+        {"image_sizes": [[64, 300], [500, 64]], "max_patches": 9, "max_distractors": 9},
+    ],
+    ids=["tiny", "turned", "spoilt", "narrow"],
+)
+def test_the_ends_of_what_is_allowed_are_drawn(changes: dict[str, Any], tmp_path: Path) -> None:
+    draw(tmp_path / "set", 30, settings={**DATASET["draw"], **changes})
+    label_files = sorted((tmp_path / "set").rglob("*.json"))
+    assert len(label_files) == 30
+    for label_file in label_files:
+        read_annotation(label_file, kr_standard())
+
+
+def test_a_missing_setting_and_fonts_that_are_none(tmp_path: Path) -> None:
+    settings = DATASET["draw"]
+    with pytest.raises(ConfigError, match=r"dataset\.draw\.blur is missing"):
+        check_settings({k: v for k, v in settings.items() if k != "blur"}, kr_standard())
+    (tmp_path / "a.ttf").write_text("no font")
+    fonts = ["DejaVuSans.ttf", str(tmp_path / "a.ttf")]
+    with pytest.raises(ConfigError, match=r"draw\.fonts: '.*a\.ttf' is no font file: unknown"):
+        check_settings(dict(settings, fonts=fonts), kr_standard())
+    with pytest.raises(ConfigError, match=r"draw\.fonts: .* is no font file: .*too long"):
+        check_settings(dict(settings, fonts=["a" * 300]), kr_standard())
 
 
 def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

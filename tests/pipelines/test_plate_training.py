@@ -14,6 +14,7 @@ from pipelines.backends.local import component_order
 from pipelines.plate_training import plate_training
 from pipelines.registry import compiled
 
+ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = Path(__file__).parent / "golden" / "plate_training.yaml"
 RENEW = "python -m pipelines.plate_training > tests/pipelines/golden/plate_training.yaml"
 COMPONENTS = ["record", "train", "evaluate", "test", "deploy"]
@@ -52,4 +53,20 @@ def test_component_is_thin(component: str) -> None:
     body = inspect.getsource(function).split('"""')[2]
     lines = [line for line in body.splitlines() if line.strip()]
     assert len(lines) <= 20, "imports, a step, and about ten lines"
-    assert (Path(module.__file__).parent / "Dockerfile").is_file()
+
+
+def test_image_has_the_system_libraries_of_make() -> None:
+    makefile, dockerfile = (
+        (ROOT / file).read_text(encoding="utf-8") for file in ("Makefile", "components/Dockerfile")
+    )
+    libraries = re.search(r"^SYSTEM_LIBRARIES := (.+)$", makefile, re.MULTILINE)
+    assert libraries is not None
+    assert f"install --yes --no-install-recommends {libraries[1]} " in dockerfile
+
+
+def test_images_are_those_that_the_dockerfile_makes(text: str) -> None:
+    dockerfile = (ROOT / "components" / "Dockerfile").read_text(encoding="utf-8")
+    loop = re.search(r"for component in ([\w ]+); do.*?-t (\S+) \.;", dockerfile, re.DOTALL)
+    assert loop is not None
+    made = [loop[2].replace("$component", name) for name in loop[1].split()]
+    assert sorted(made) == sorted(set(re.findall(r"image: (\S+)", text)))

@@ -9,8 +9,8 @@ import pytest
 
 from pipelines.backends.directory import DirectoryRegistry
 from pipelines.registry import Package, checked_name, make_package, needs_upload
-from sub_module.errors import RunError
-from sub_module.files import read_json
+from sub_module.errors import DataError, RunError
+from sub_module.files import read_json, write_json
 
 PACKAGE = Package("plates", "v1", "root: {}\n", {"name": "plates", "train": {"max_epochs": 3}})
 OTHER = replace(PACKAGE, config={"name": "plates", "train": {"max_epochs": 4}})
@@ -67,10 +67,35 @@ def test_delete(registry: DirectoryRegistry) -> None:
     assert [version.version for version in registry.versions()] == ["v2"]
     with pytest.raises(RunError, match="no version v1"):
         registry.delete("plates", "v1")
-    with pytest.raises(RunError, match="no version"):
-        registry.delete("plates", "..")
     registry.upload(OTHER)
     assert registry.version("plates", "v1").content == OTHER.content
+
+
+@pytest.mark.parametrize("name", ["..", "*", "/tmp", "a/b", "", ".hidden"])
+def test_names_are_checked_before_they_reach_a_path(registry: DirectoryRegistry, name: str) -> None:
+    registry.upload(PACKAGE)
+    for use in (
+        lambda: registry.versions(name),
+        lambda: registry.version("plates", name),
+        lambda: registry.version(name, "v1"),
+        lambda: registry.delete("plates", name),
+        lambda: registry.upload(replace(PACKAGE, pipeline=name)),
+    ):
+        with pytest.raises(RunError, match="use letters"):
+            use()
+    assert [version.version for version in registry.versions()] == ["v1"]
+
+
+def test_damaged_version_is_named_and_can_be_deleted(registry: DirectoryRegistry) -> None:
+    registry.upload(PACKAGE)
+    file = registry.folder("plates", "v1") / "version.json"
+    write_json(file, {**read_json(file), "of_a_later_release": 1})
+    assert registry.version("plates", "v1").content == PACKAGE.content
+    file.write_text("{")
+    with pytest.raises(DataError, match=r"v1/version\.json: damaged"):
+        registry.versions()
+    registry.delete("plates", "v1")
+    assert registry.versions() == []
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from pipelines.report import write_report
 from pipelines.report.confusion import confusion_table
 from pipelines.report.run_files import read_files
 from pipelines.report.samples import sample
-from sub_module.errors import RunError
+from sub_module.errors import PlateflowError
 from sub_module.plates import PlateReading
 from tests.standards import kr_standard
 
@@ -275,10 +275,11 @@ def test_what_is_not_there_is_left_out(
     ("file", "content", "says", "reason"),
     [
         ("config.json", None, "config.json is missing", "some other directory"),
-        ("config.json", "{", "config.json: not JSON", "cut short"),
-        ("test/readings.json", "[]", "readings.json: a JSON object", "another shape"),
-        ("test/readings.json", '{"images": [{}]}', "do not fit", "a key is missing"),
-        ("steps/train.json", '{"seconds": 1}', "do not fit", "a step without its name"),
+        ("config.json", "{", "config.json: not a usable config", "cut short"),
+        ("test/readings.json", "{", "readings.json: damaged", "cut short"),
+        ("test/readings.json", "[]", "readings.json: damaged", "another shape"),
+        ("test/readings.json", '{"images": [{}]}', "readings.json: damaged", "a key is missing"),
+        ("steps/train.json", '{"seconds": 1}', "train.json: damaged", "a step without its name"),
     ],
 )
 def test_a_damaged_run_is_named_and_its_report_stays(
@@ -290,7 +291,7 @@ def test_a_damaged_run_is_named_and_its_report_stays(
         (run_dir / file).unlink()
     else:
         (run_dir / file).write_text(content)
-    with pytest.raises(RunError, match=re.escape(says)) as error:
+    with pytest.raises(PlateflowError, match=re.escape(says)) as error:
         write_report(run_dir)
     assert str(run_dir) in str(error.value), reason
     assert "\n" not in str(error.value), reason

@@ -94,6 +94,15 @@ def test_photograph_is_turned_upright(tmp_path):
     assert check_image(tmp_path / "a.jpg") == (40, 80)
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "MPO", "PNG", "BMP", "WEBP", "TIFF"])
+def test_kinds_that_cameras_and_people_use(tmp_path, kind):
+    # MPO is what many a telephone writes into a .jpg.
+    more = {"save_all": True, "append_images": [Image.new("RGB", (8, 4))]} if kind == "MPO" else {}
+    Image.new("RGB", (8, 4), (200, 100, 50)).save(tmp_path / "a.jpg", kind, **more)
+    assert check_image(tmp_path / "a.jpg") == (8, 4)
+    np.testing.assert_allclose(load_image(tmp_path / "a.jpg")[2, 4], (200, 100, 50), atol=4)
+
+
 def _bomb(path):
     # A PNG header that declares 60000 x 60000 pixels.
     Image.new("L", (1, 1)).save(path, "PNG")
@@ -109,8 +118,11 @@ def _bomb(path):
     [
         (lambda path: None, "No such file"),
         (lambda path: path.mkdir(), "Is a directory"),
-        (lambda path: path.write_bytes(b""), "no image, or an empty one"),
-        (lambda path: path.write_text("<html>"), "no image, or an empty one"),
+        (lambda path: path.write_bytes(b""), r"no image \(JPEG, .*\), or an empty one"),
+        (lambda path: path.write_text("<html>"), "no image"),
+        # Whatever its name says, it is not handed on to Ghostscript.
+        (lambda path: Image.new("RGB", (8, 8)).save(path, "EPS"), "it is no image"),
+        (lambda path: Image.new("RGB", (8, 8)).save(path, "GIF"), "it is no image"),
         (
             lambda path: (
                 Image.effect_noise((64, 64), 50).save(path, "JPEG"),

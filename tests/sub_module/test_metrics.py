@@ -9,7 +9,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from mmengine.registry import METRICS
 from PIL import Image, ImageDraw
 from pycocotools import mask as rle
 from pycocotools.coco import COCO
@@ -17,10 +16,11 @@ from pycocotools.coco import COCO
 from dataset_tools.record import coco_of
 from sub_module.datasets.coco import load_plate_images
 from sub_module.errors import DataError
-from sub_module.metrics.average_precision import average_precision, board_detections
+from sub_module.metrics.average_precision import average_precision, board_detections, load_coco
 from sub_module.metrics.divided_iou import divided_boxes, divided_iou
 from sub_module.metrics.plate_metric import PlateMetric
 from sub_module.metrics.readings import Match, score_readings
+from sub_module.metrics.scores import score
 from sub_module.plates.reading import PlateReading
 from tests.factories import write_pair, write_set
 from tests.standards import tiny_standard
@@ -354,7 +354,7 @@ def test_plate_metric_over_a_recorded_set(tmp_path):
     coco_file = tmp_path / "all.json"
     coco_file.write_text(json.dumps(coco_of(tmp_path, standard)))
     images = load_plate_images(coco_file, standard)
-    metric = METRICS.build({"type": PlateMetric, "coco_file": coco_file, "standard": standard})
+    metric = PlateMetric(coco_file, standard)
     samples = [{"image_id": i.image_id, "readings": list(i.readings)} for i in images]
     for sample in samples:
         metric.process(None, [sample])
@@ -366,6 +366,24 @@ def test_plate_metric_over_a_recorded_set(tmp_path):
     assert measured["EIR"] == 0.5
     assert measured["wrong_share"] == pytest.approx(1 / 3)
     assert measured["mAP"] == pytest.approx((1 + 51 / 101) / 2)
+
+
+def test_score_looks_at_declared_categories_only(tmp_path):
+    standard = tiny_standard()
+    write_set(tmp_path, standard, 4)
+    (tmp_path / "all.json").write_text(json.dumps(coco_of(tmp_path, standard)))
+    images = load_plate_images(tmp_path / "all.json", standard)
+    # The images of one layout are read, those of the other are not.
+    readings = [[r for r in image.readings if r.layout == "flat"] for image in images]
+    coco = load_coco(tmp_path / "all.json")
+    by_categories = {
+        labels: score(coco, images, readings, standard, labels)
+        for labels in (("f_board",), ("s_board",), ("f_board", "s_board"))
+    }
+    assert [precision for precision, _ in by_categories.values()] == pytest.approx([1, 0, 0.5])
+    assert {scores.EIR for _, scores in by_categories.values()} == {0.5}
+    with pytest.raises(ValueError, match="zip"):
+        score(coco, images, readings[:-1], standard, ("f_board",))
 
 
 def test_board_detections_use_the_standards_categories():

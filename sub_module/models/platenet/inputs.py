@@ -11,10 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sub_module.datasets.rectify import halved, halvings
+from sub_module.errors import ConfigError
 
 Image = NDArray[np.uint8]
 # Pixels of the detector's input a cell of its heat map.
 STRIDE = 8
+# Pixels of a strip a column of the reader.
+COLUMN_WIDTH = 4
+# A model file may ask for no more: it is untrusted input.
+_LARGEST_PX = 2048
 
 
 @dataclass(frozen=True)
@@ -38,19 +43,36 @@ class InputSizes:
         """Build from `model.sizes` of a config.
 
         Raises:
-            KeyError: One is missing.
+            ConfigError: One is missing, or the networks cannot divide it.
         """
-        return cls(
-            detector=_size(config["detector"]),
-            crop=_size(config["crop"]),
-            crop_margin=float(config["crop_margin"]),
-            strip=_size(config["strip"]),
-        )
+        try:
+            sizes = cls(
+                detector=_size(config["detector"]),
+                crop=_size(config["crop"]),
+                crop_margin=float(config["crop_margin"]),
+                strip=_size(config["strip"]),
+            )
+        except KeyError as error:
+            raise ConfigError(f"model.sizes: {error} is missing") from error
+        except (TypeError, ValueError) as error:
+            raise ConfigError(f"model.sizes: {error}") from error
+        for name, size, steps in (
+            ("detector", sizes.detector, (32, 32)),
+            ("crop", sizes.crop, (16, 16)),
+            ("strip", sizes.strip, (COLUMN_WIDTH, 8)),
+        ):
+            pairs = zip(size, steps, strict=True)
+            if any(not step <= pixels <= _LARGEST_PX or pixels % step for pixels, step in pairs):
+                raise ConfigError(
+                    f"model.sizes.{name}: {list(size)} must be multiples of {list(steps)} "
+                    f"up to {_LARGEST_PX}"
+                )
+        return sizes
 
     @property
     def columns(self) -> int:
         """Columns that the reader classifies."""
-        return self.strip[0] // 4
+        return self.strip[0] // COLUMN_WIDTH
 
     @property
     def crop_region(self) -> tuple[float, float, float, float]:

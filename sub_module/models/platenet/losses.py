@@ -6,7 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sub_module.models.platenet.samples import IGNORED
+# A target that no loss looks at.
+IGNORED = -100
 
 
 def heat_loss(logits_N1HW: Tensor, targets_N1HW: Tensor) -> Tensor:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from mmengine.model import BaseModel
 from numpy.typing import NDArray
 from torch import Tensor
 
+from sub_module.models.base import PlateModel
 from sub_module.models.platenet.inputs import InputSizes
 from sub_module.models.platenet.losses import classes_loss, corner_loss, heat_loss, offset_loss
 from sub_module.models.platenet.networks import ColumnReader, CornerRefiner, PlateDetector
 from sub_module.models.platenet.reading import PlateNetReader
+from sub_module.models.platenet.samples import PlateTrainingSet, collate_samples
 from sub_module.models.registry import MODELS
 from sub_module.plates import PlateReading, PlateStandard
 
@@ -23,7 +25,7 @@ Array = NDArray[Any]
 
 
 @MODELS.register_module()
-class PlateNet(BaseModel):  # type: ignore[misc]
+class PlateNet(PlateModel):
     """The three networks together, trained in one go.
 
     `detect`, `refine` and `read` are the networks as a reader uses them; `reader` puts them
@@ -108,6 +110,36 @@ class PlateNet(BaseModel):  # type: ignore[misc]
             "columns": classes_loss(columns, batch["labels"]),
         }
         return {f"loss_{name}": loss * self._loss_weights[name] for name, loss in losses.items()}
+
+    def training_set(self, coco_file: Path, settings: Mapping[str, Any]) -> PlateTrainingSet:
+        """Samples of a recorded set for `forward(mode="loss")`, joined by `collate`.
+
+        Args:
+            coco_file: As `record` wrote it.
+            settings: `train.samples` of a config.
+
+        Raises:
+            DataError: The file cannot be used, or is of another plate standard.
+        """
+        return PlateTrainingSet(coco_file, self.standard, self.sizes, settings)
+
+    @staticmethod
+    def collate(samples: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
+        """See `collate_samples`."""
+        return collate_samples(samples)
+
+    def graph_examples(self) -> dict[str, Tensor]:
+        """An example input for each of the networks that make a graph of their own."""
+
+        def images(channels: int, size: tuple[int, int]) -> Tensor:
+            # Two, so that no exporter takes the batch for a constant 1.
+            return torch.zeros(2, channels, size[1], size[0], dtype=torch.uint8)
+
+        return {
+            "detect": images(3, self.sizes.detector),
+            "refine": images(3, self.sizes.crop),
+            "read": images(1, self.sizes.strip),
+        }
 
     def predict(self, images: Sequence[NDArray[np.uint8]]) -> list[list[PlateReading]]:
         """Read images, each (H, W, 3) RGB."""

@@ -13,7 +13,13 @@ from sub_module.datasets.rectify import rectify
 from sub_module.models.platenet.decode import RowText, decode_peaks, decode_row
 from sub_module.models.platenet.inputs import STRIDE, InputSizes, fit_scale, letterbox
 from sub_module.plates import Layout, PlateReading, PlateStandard
-from sub_module.plates.geometry import UNIT_SQUARE, Corners, map_points, plate_to_image
+from sub_module.plates.geometry import (
+    UNIT_SQUARE,
+    Corners,
+    box_iou,
+    map_points,
+    plate_to_image,
+)
 
 Array = NDArray[Any]
 Image = NDArray[np.uint8]
@@ -148,7 +154,7 @@ class PlateNetReader:
         for candidate in sorted(candidates, key=lambda c: -c.heat * c.plate_probability):
             if not any(
                 other.image_index == candidate.image_index
-                and _box_iou(other.box, candidate.box) > self._overlap
+                and box_iou(other.box, candidate.box) > self._overlap
                 for other in kept
             ):
                 kept.append(candidate)
@@ -198,11 +204,3 @@ class PlateNetReader:
 def _is_convex(quad: Corners) -> bool:
     """Whether four corners run clockwise round an area of some pixels."""
     return cv2.isContourConvex(quad) and cv2.contourArea(quad, oriented=True) > _MIN_AREA_PX
-
-
-def _box_iou(a: Sequence[float], b: Sequence[float]) -> float:
-    width = min(a[2], b[2]) - max(a[0], b[0])
-    height = min(a[3], b[3]) - max(a[1], b[1])
-    shared = max(width, 0.0) * max(height, 0.0)
-    areas = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1])
-    return shared / (areas - shared) if shared else 0.0

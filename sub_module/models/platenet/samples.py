@@ -15,7 +15,8 @@ from torch.utils.data import Dataset
 
 from sub_module.datasets.coco import PlateImage, load_image, load_plate_images
 from sub_module.datasets.rectify import rectify
-from sub_module.models.platenet.inputs import InputSizes, fit_scale, letterbox
+from sub_module.models.platenet.inputs import STRIDE, InputSizes, fit_scale, letterbox
+from sub_module.models.platenet.losses import IGNORED
 from sub_module.plates import PlateStandard
 from sub_module.plates.geometry import (
     UNIT_SQUARE,
@@ -27,7 +28,6 @@ from sub_module.plates.geometry import (
 )
 
 Image = NDArray[np.uint8]
-IGNORED = -100
 
 
 class PlateTrainingSet(Dataset[dict[str, Any]]):
@@ -38,7 +38,6 @@ class PlateTrainingSet(Dataset[dict[str, Any]]):
         coco_file: Path,
         standard: PlateStandard,
         sizes: InputSizes,
-        stride: int,
         settings: Mapping[str, Any],
     ) -> None:
         """Load the index; images are read when asked for.
@@ -47,13 +46,11 @@ class PlateTrainingSet(Dataset[dict[str, Any]]):
             coco_file: A COCO file of `record`.
             standard: The plates in it.
             sizes: What the networks look at.
-            stride: Pixels of the detector's input a cell of its heat map.
             settings: `train.samples` of a config.
         """
         self._images = load_plate_images(coco_file, standard)
         self._standard = standard
         self._sizes = sizes
-        self._stride = stride
         self._settings = settings
 
     def __len__(self) -> int:
@@ -90,7 +87,7 @@ class PlateTrainingSet(Dataset[dict[str, Any]]):
             # Too small to read, so a mirrored plate is a plate; left and right corners swap.
             view = view[:, ::-1]
             quads = [quad[[1, 0, 3, 2]] * (-1, 1) + (width, 0) for quad in quads]
-        heat, corners, weights = detector_targets(quads, (width, height), self._stride)
+        heat, corners, weights = detector_targets(quads, (width, height))
         image_CHW = np.ascontiguousarray(view.transpose(2, 0, 1))
         return {"images": image_CHW, "heat": heat, "corners": corners, "corner_weights": weights}
 
@@ -107,8 +104,9 @@ class PlateTrainingSet(Dataset[dict[str, Any]]):
                 offsets.append(map_points(image_to_plate(rough), truth) - UNIT_SQUARE)
                 layouts.append(names.index(reading.layout))
                 plates.append(1.0)
+        aspects = [layout.aspect for layout in self._standard.layouts]
         for _ in range(self._settings["empty_crops_per_image"]):
-            empty = _random_quad(image.shape, rng)
+            empty = _random_quad(image.shape, aspects, rng)
             if not any(_near(empty, truth) for truth in truths):
                 crops.append(self._crop(image, empty))
                 offsets.append(np.zeros((4, 2), np.float32))
@@ -152,14 +150,13 @@ class PlateTrainingSet(Dataset[dict[str, Any]]):
 
 
 def detector_targets(
-    quads: Sequence[NDArray[np.floating]], size: tuple[int, int], stride: int
+    quads: Sequence[NDArray[np.floating]], size: tuple[int, int]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
     """What a detector should say of an image.
 
     Args:
         quads: (4, 2) corners of each plate in pixels of the detector's input.
         size: (width, height) of that input.
-        stride: Pixels a cell.
 
     Returns:
         Heat (1, h, w): 1 in the cell of a plate's centre, falling off as a Gaussian of the plate's
@@ -167,13 +164,13 @@ def detector_targets(
         those: a Gaussian's values where it is above one half, over the plate's height in strides,
         so that near plates do not drown far ones.
     """
-    columns, rows = size[0] // stride, size[1] // stride
+    columns, rows = size[0] // STRIDE, size[1] // STRIDE
     heat = np.zeros((1, rows, columns), np.float32)
     corners = np.zeros((8, rows, columns), np.float32)
     weights = np.zeros((1, rows, columns), np.float32)
     xs, ys = np.meshgrid(np.arange(columns) + 0.5, np.arange(rows) + 0.5)
     for quad in quads:
-        scaled = np.asarray(quad, np.float32) / stride
+        scaled = np.asarray(quad, np.float32) / STRIDE
         centre = scaled.mean(0)
         if not (0 <= centre[0] < columns and 0 <= centre[1] < rows):
             continue
@@ -254,12 +251,14 @@ def collate_samples(samples: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
     return {key: torch.from_numpy(array) for key, array in batch.items()}
 
 
-def _random_quad(image_shape: Sequence[int], rng: np.random.Generator) -> Corners:
-    """An upright rectangle of a plate's proportions anywhere in the image."""
+def _random_quad(
+    image_shape: Sequence[int], aspects: Sequence[float], rng: np.random.Generator
+) -> Corners:
+    """An upright rectangle of about a layout's proportions anywhere in the image."""
     height, width = image_shape[:2]
     w = width * rng.uniform(0.08, 0.4)
-    h = w / rng.uniform(1.5, 5.5)
-    x, y = rng.uniform(0, width - w), rng.uniform(0, max(height - h, 1))
+    h = min(w / (rng.choice(aspects) * rng.uniform(0.8, 1.25)), height)
+    x, y = rng.uniform(0, width - w), rng.uniform(0, height - h)
     return region_corners((x, y, x + w, y + h))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -14,17 +15,17 @@ from sub_module.files import write_json
 NAMES = ["record", "train", "test", "deploy"]
 
 
+def write_step(run_dir: Path, component: str, **values: Any) -> None:
+    write_json(run_dir / "steps" / f"{component}.json", {"component": component, **values})
+
+
 @pytest.fixture
 def run_dir(tmp_path: Path) -> Path:
-    write_json(
-        tmp_path / "steps/record.json",
-        {"finished": 9.0, "seconds": 3.25, "metrics": {"num_images_train": 30, "num_rejected": 0}},
-    )
-    write_json(tmp_path / "steps/train.json", {"finished": None})
+    counts = {"num_images_train": 30, "num_rejected": 0}
+    write_step(tmp_path, "record", finished=9.0, seconds=3.25, metrics=counts)
+    write_step(tmp_path, "train", finished=None)
     write_json(tmp_path / "progress/train.json", {"done": 3, "total": 10, "text": "EIR 0.93 [x]"})
-    write_json(
-        tmp_path / "steps/test.json", {"finished": 9.0, "seconds": 2.0, "error": "a.jpg: truncated"}
-    )
+    write_step(tmp_path, "test", finished=9.0, seconds=2.0, error="a.jpg: truncated")
     return tmp_path
 
 
@@ -39,7 +40,7 @@ def test_states(run_dir: Path) -> None:
 
 def test_headline_is_eir_first(tmp_path: Path) -> None:
     metrics = {"mAP": 0.9, "wrong_share": 0.1, "EIR": 0.98765}
-    write_json(tmp_path / "steps/test.json", {"finished": 1.0, "metrics": metrics})
+    write_step(tmp_path, "test", finished=1.0, metrics=metrics)
     assert states_of(tmp_path, ["test"])[0].text == "EIR 0.988  mAP 0.900"
 
 

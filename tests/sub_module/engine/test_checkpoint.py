@@ -11,10 +11,11 @@ import pytest
 import torch
 
 from sub_module.engine.checkpoint import build_model, description, load_model
+from sub_module.engine.evaluate import evaluate
 from sub_module.engine.infer import load_detector
-from sub_module.errors import ModelError
+from sub_module.errors import DataError, ModelError
 from tests.standards import kr_standard, tiny_standard
-from tests.sub_module.small import small_config
+from tests.sub_module.small import drawn_set, small_config
 
 
 def saved(path: Path, **changes: Any) -> Path:
@@ -35,8 +36,10 @@ def test_the_file_alone_is_enough(tmp_path: Path) -> None:
 
 
 def test_another_plate_standard_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"model\.pth: made for the plate standard kr .* not tiny"):
-        load_model(saved(tmp_path / "model.pth"), tiny_standard())
+    detector = load_detector(saved(tmp_path / "model.pth"))
+    other = drawn_set(tmp_path, tiny_standard(), 12)
+    with pytest.raises(DataError, match=r"val\.json: recorded with the plate standard tiny"):
+        evaluate(detector, other / "val.json")
 
 
 def test_damaged_files_are_refused(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ BASE = """
 from collections import OrderedDict
 _hidden = 3
 model = dict(type=OrderedDict, sizes=(64, 48), hidden=_hidden)
+tables = [dict(a=1)]
 train = dict(max_epochs=2, lr=1e-3, amp=False, resume=None, schedule=dict(warm_up=10), name="a")
 """
 CHILD = """
@@ -41,7 +42,7 @@ def test_config_is_plain_data(config_file: str, tmp_path: Path) -> None:
         "hidden": 3,
     }
     assert config["train"]["max_epochs"] == 5
-    assert set(config) == {"name", "model", "train"}
+    assert set(config) == {"name", "model", "tables", "train"}
     (tmp_path / "snapshot.json").write_text(json.dumps(config))
     assert load_config(str(tmp_path / "snapshot.json")) == config
 
@@ -82,6 +83,9 @@ def test_override_fits(config_file: str, key: str, value: Any, expected: Any) ->
         pytest.param("train.lr", "fast", ["a number", '"fast"'], id="text for a number"),
         pytest.param("model.sizes", 3, ["a list"], id="number for a list"),
         pytest.param("model.sizes", [3, "x"], ["model.sizes", "whole number"], id="list item"),
+        pytest.param(
+            "tables", [1], ["tables", "a table", "got 1"], id="number for a table in a list"
+        ),
         pytest.param("train.schedule", 3, ["train.schedule.warm_up"], id="a table is no leaf"),
         pytest.param("train.schedule", {"x": 3}, ["train.schedule.x"], id="unknown in a table"),
     ],
@@ -158,7 +162,24 @@ def test_parse_no_overrides() -> None:
     assert parse_overrides([]) == {}
 
 
-@pytest.mark.parametrize("pair", ["train.max_epochs", "=3", "x=[1"])
-def test_parse_refuses(pair: str) -> None:
-    with pytest.raises(ConfigError, match="--set"):
+@pytest.mark.parametrize(
+    ("pair", "words"),
+    [
+        pytest.param("train.max_epochs", "KEY=VALUE", id="no value"),
+        pytest.param("=3", "KEY=VALUE", id="no key"),
+        pytest.param("x=[1", "not YAML", id="cut short"),
+        pytest.param("x=2024-05-01", """--set 'x="2024-05-01"'""", id="a date, which is a name"),
+        pytest.param("x=2024-13-45", "quote", id="a date that there is not"),
+        pytest.param("x=[2024-05-01]", "quote", id="a date in a list"),
+        pytest.param("x=.nan", "quote", id="a number that JSON does not have"),
+    ],
+)
+def test_parse_refuses(pair: str, words: str) -> None:
+    with pytest.raises(ConfigError, match="--set") as caught:
         parse_overrides([pair])
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_quoted_as_the_message_says() -> None:
+    assert parse_overrides(['x="2024-05-01"']) == {"x": "2024-05-01"}

@@ -54,6 +54,49 @@ def test_two_processes_train_another_standard(tmp_path: Path) -> None:
     assert load_model(result.candidates[0]).standard == standard
 
 
+SUMS = """
+import json, sys
+from pathlib import Path
+import sub_module.engine.train as training
+
+run = training._run
+
+def told(*arguments):
+    runner = run(*arguments)
+    rank = arguments[4]
+    total = sum(p.double().abs().sum().item() for p in runner.model.parameters())
+    Path(sys.argv[3], f"rank{rank}").write_text(repr(total))
+    return runner
+
+training._run = told
+if __name__ == "__main__":
+    config = json.loads(Path(sys.argv[1]).read_text())
+    training.train(config, Path(sys.argv[2]), Path(sys.argv[3]))
+"""
+
+
+def test_processes_train_one_model(training_set: Path, tmp_path: Path) -> None:
+    """Both see other images, so only shared gradients leave both with the same weights."""
+    config = small_config(kr_standard(), max_epochs=1, num_processes=2)
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "job.py").write_text(SUMS)
+    arguments = [str(tmp_path / "config.json"), str(training_set), str(tmp_path / "work")]
+    subprocess.run(
+        [sys.executable, str(tmp_path / "job.py"), *arguments],
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        check=True,
+        timeout=180,
+    )
+    sums = [float((tmp_path / "work" / f"rank{rank}").read_text()) for rank in (0, 1)]
+    assert sums[0] == pytest.approx(sums[1], rel=1e-12)
+
+
+def test_data_can_be_loaded_by_processes_of_their_own(training_set: Path, tmp_path: Path) -> None:
+    config = small_config(kr_standard(), max_epochs=1, num_processes=2, num_workers=1)
+    assert train(config, training_set, tmp_path).num_epochs == 1
+
+
 def test_training_learns(training_set: Path, tmp_path: Path) -> None:
     config = small_config(kr_standard(), max_epochs=6, num_processes=1)
     train(config, training_set, tmp_path)

@@ -13,6 +13,7 @@ import torch
 from sub_module.engine.checkpoint import load_model
 from sub_module.engine.infer import load_detector
 from sub_module.errors import ModelError
+from sub_module.export import onnx as onnx_export
 from sub_module.export.agreement import check_same_readings
 from sub_module.export.onnx import export
 from sub_module.export.runtime import OnnxDetector
@@ -90,7 +91,17 @@ def test_damage_is_noticed(checkpoint: Path, tmp_path: Path) -> None:
         load_detector(out)
     graph.write_bytes(whole)
     settings = json.loads((out / "settings.json").read_text())
-    for broken in ("", "[]", "{", json.dumps({**settings, "format": 99})):
+    broken_model = {**settings["model"], "sizes": {**settings["model"]["sizes"], "crop": [60, 48]}}
+    broken_settings = [
+        {**settings, "format": 99},
+        {**settings, "graphs": []},
+        {**settings, "graphs": {}},
+        {**settings, "graphs": {"detect": {}}},
+        {**settings, "model": {}},
+        {**settings, "model": broken_model},
+        {**settings, "standard": {}},
+    ]
+    for broken in ("", "[]", "{", *map(json.dumps, broken_settings)):
         (out / "settings.json").write_text(broken)
         with pytest.raises(ModelError, match=r"settings\.json: "):
             load_detector(out)
@@ -99,10 +110,10 @@ def test_damage_is_noticed(checkpoint: Path, tmp_path: Path) -> None:
 def test_a_full_disk_leaves_nothing(
     checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(self: Path, text: str) -> int:
+    def full(path: Path, data: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_text", full)
+    monkeypatch.setattr(onnx_export, "write_json", full)
     with pytest.raises(ModelError, match=r"model: cannot write the model: No space left"):
         export(checkpoint, tmp_path / "model")
     assert list(tmp_path.iterdir()) == []

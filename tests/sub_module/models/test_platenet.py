@@ -46,7 +46,7 @@ def test_losses_are_finite_and_reach_every_weight(standard: PlateStandard, tmp_p
     config = small_config(standard)
     model = build_model(config["model"], standard)
     samples = PlateTrainingSet(
-        training_set / "train.json", standard, InputSizes.from_config(SIZES), 8, SAMPLES
+        training_set / "train.json", standard, InputSizes.from_config(SIZES), SAMPLES
     )
     batch = collate_samples([samples[i] for i in range(8)])
     losses = model(mode="loss", **batch)
@@ -72,7 +72,7 @@ class OracleNetworks:
         shape = (self.truth.height, self.truth.width)
         scale = fit_scale(shape, self.sizes.detector)
         quads = [np.array(r.corners) * scale for r in self.truth.readings]
-        heat, corners, _ = detector_targets(quads, self.sizes.detector, 8)
+        heat, corners, _ = detector_targets(quads, self.sizes.detector)
         return (heat == 1).astype(np.float32)[None], corners[None]
 
     def refine(self, crops: np.ndarray) -> tuple[np.ndarray, ...]:

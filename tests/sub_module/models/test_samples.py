@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sub_module.models.platenet.losses import IGNORED
 from sub_module.models.platenet.samples import (
-    IGNORED,
     InputSizes,
     PlateTrainingSet,
     collate_samples,
@@ -25,7 +25,7 @@ from tests.sub_module.small import SAMPLES, SIZES, drawn_set
 
 def test_a_plate_is_a_peak_in_the_cell_of_its_centre() -> None:
     quad = region_corners((40, 24, 104, 56))  # centre (72, 40): column 9, row 5 at stride 8
-    heat, corners, weights = detector_targets([quad], (160, 96), 8)
+    heat, corners, weights = detector_targets([quad], (160, 96))
     assert np.argwhere(heat[0] == 1).tolist() == [[5, 9]]
     # From the cell's centre (76, 44), in strides: the top left corner (40, 24).
     assert corners[:2, 5, 9].tolist() == [-4.5, -2.5]
@@ -35,7 +35,7 @@ def test_a_plate_is_a_peak_in_the_cell_of_its_centre() -> None:
 
 
 def test_a_plate_whose_centre_left_the_view_is_no_target() -> None:
-    heat, _, weights = detector_targets([region_corners((-90, 0, -10, 20))], (160, 96), 8)
+    heat, _, weights = detector_targets([region_corners((-90, 0, -10, 20))], (160, 96))
     assert heat.max() == 0
     assert weights.max() == 0
 
@@ -86,7 +86,7 @@ def test_samples_of_a_drawn_set(standard: PlateStandard, tmp_path: Path) -> None
     training_set = drawn_set(tmp_path, standard, 24)
     sizes = InputSizes.from_config(SIZES)
     np.random.seed(0)
-    samples = PlateTrainingSet(training_set / "train.json", standard, sizes, 8, SAMPLES)
+    samples = PlateTrainingSet(training_set / "train.json", standard, sizes, SAMPLES)
     batch = collate_samples([samples[i] for i in range(len(samples))])
     width, height = sizes.detector
     assert batch["images"].shape == (len(samples), 3, height, width)

@@ -8,11 +8,14 @@ import pytest
 from sub_module.plates.geometry import (
     UNIT_SQUARE,
     area_of,
+    box_iou,
+    boxes_touch,
     contains,
     image_to_plate,
     map_points,
     plate_to_image,
     quadrangle,
+    side_lengths,
 )
 
 SQUARE = [[10, 10], [50, 10], [50, 30], [10, 30]]
@@ -79,3 +82,44 @@ def test_area_and_contains_of_an_l_shape():
     assert area_of(shape) == area_of(shape[::-1]) == 6
     inside = {(2, 0.5): True, (0.5, 2): True, (2, 2): False, (-1, 0.5): False, (5, 0.5): False}
     assert {p: contains(shape, np.array(p, float)) for p in inside} == inside
+
+
+def test_side_lengths_are_means_of_opposite_edges():
+    # Upper edge 8, lower 10; left 5 (3-4-5), right 5.
+    corners = np.array([[3, 0], [11, 0], [14, 4], [0, 4]], float)
+    assert side_lengths(corners) == pytest.approx(((8 + 14) / 2, 5))
+    turned = corners[:, ::-1] * [-1, 1]  # by a right angle
+    assert side_lengths(turned) == pytest.approx((11, 5))
+
+
+@pytest.mark.parametrize(
+    ("other", "expected", "reason"),
+    [
+        ((0, 0, 10, 4), 1, "the same"),
+        ((5, 0, 15, 4), 20 / 60, "half of each"),
+        ((2, 1, 4, 3), 4 / 40, "inside"),
+        ((10, 0, 20, 4), 0, "side by side"),
+        ((20, 20, 30, 24), 0, "apart on both axes: the product of two negative sides"),
+        ((5, 2, 5, 2), 0, "a point"),
+    ],
+)
+def test_box_iou(other, expected, reason):
+    box = (0, 0, 10, 4)
+    assert box_iou(box, other) == box_iou(other, box) == pytest.approx(expected), reason
+
+
+@pytest.mark.parametrize(
+    ("shift", "margin", "touch", "reason"),
+    [
+        ((5, 5), 0, True, "they overlap"),
+        ((15, 0), 0, False, "5 px apart"),
+        ((15, 0), 6, True, "nearer than the margin, to the right"),
+        ((-15, 0), 6, True, "to the left"),
+        ((0, 15), 6, True, "below"),
+        ((15, 15), 4, False, "farther than the margin"),
+        ((5, 30), 6, False, "near on one axis only"),
+    ],
+)
+def test_boxes_touch(shift, margin, touch, reason):
+    diamond = np.array([[5, 0], [10, 5], [5, 10], [0, 5]], float)
+    assert boxes_touch(diamond, diamond + shift, margin) is touch, reason

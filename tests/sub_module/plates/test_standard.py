@@ -93,3 +93,8 @@ def test_a_contradiction_is_refused_with_its_reason(
         PlateStandard.from_config(config)
     assert reason in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_character_without_a_class_is_named() -> None:
+    with pytest.raises(ConfigError, match="plate standard tiny: character 'Q' has no class"):
+        tiny_standard().label_of("Q")

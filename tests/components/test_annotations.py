@@ -1,0 +1,57 @@
+"""The annotation set of a run: the user's own, or drawn anew when what draws it has changed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.record.annotations import annotation_set
+from components.step import Step
+from components.user_data import user_data
+from sub_module.engine.config import load_config
+from sub_module.errors import ConfigError, DataError
+
+
+def step_of(volume: Path, **dataset: Any) -> Step:
+    step = Step("record", str(volume), "r1")
+    config = load_config("plate_training")
+    config["dataset"] |= dataset
+    config["dataset"]["draw"] |= {"num_images": 10, "image_sizes": [[160, 120]]}
+    step.run_dir.mkdir(parents=True, exist_ok=True)
+    (step.run_dir / "config.json").write_text(json.dumps(config))
+    return step
+
+
+def test_drawn_once_and_again_when_the_drawing_was_edited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = annotation_set(step_of(tmp_path))
+    assert len(list(first.glob("*/*.jpg"))) == 10
+    drawn = first.stat().st_mtime_ns
+    assert annotation_set(step_of(tmp_path)) == first
+    assert first.stat().st_mtime_ns == drawn
+    monkeypatch.setattr("components.record.annotations.tree_hash", lambda *_: "edited")
+    assert annotation_set(step_of(tmp_path)) != first
+
+
+def test_own_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here, volume = tmp_path / "here", tmp_path / "volume"
+    for folder in (here, volume / "set"):
+        folder.mkdir(parents=True)
+    monkeypatch.chdir(here)
+    assert annotation_set(step_of(volume, annotations="set")) == volume / "set"
+    (here / "set").mkdir()
+    assert annotation_set(step_of(volume, annotations="set")) == here / "set"
+
+
+def test_user_data(tmp_path: Path) -> None:
+    both = {"dataset": {"annotations": str(tmp_path), "draw": {"photos": "gone"}}}
+    assert user_data(both, tmp_path) == {"dataset.annotations": tmp_path}, "nothing is drawn"
+    assert user_data({"dataset": {"annotations": None, "draw": {}}}, tmp_path) == {}
+    with pytest.raises(DataError, match=r"^dataset\.draw\.photos: there is no directory gone$"):
+        user_data({"dataset": {"draw": {"photos": "gone"}}}, tmp_path)
+    with pytest.raises(ConfigError, match=r"dataset\.annotations: expected the path.* got 2024"):
+        user_data({"dataset": {"annotations": 2024}}, tmp_path)
