@@ -44,7 +44,7 @@ class FiniteLossHook(Hook):  # type: ignore[misc]
         Raises:
             RunError: The loss is infinite or no number.
         """
-        if outputs and not math.isfinite(outputs["loss"]):
+        if outputs and not math.isfinite(outputs["loss"].detach()):
             raise RunError(
                 f"training: the loss is not finite at step {runner.iter + 1}; lower train.lr"
             )
@@ -87,7 +87,7 @@ class ProgressHook(Hook):  # type: ignore[misc]
         """Called by the Runner."""
         if is_main_process():
             epoch = f"epoch {runner.epoch + 1} of {runner.max_epochs}"
-            loss = float(outputs["loss"]) if outputs else float("nan")
+            loss = float(outputs["loss"].detach()) if outputs else float("nan")
             text = f"{epoch}, loss {loss:.2f}{self._latest}"
             self._progress(runner.iter + 1, runner.max_iters, text)
 

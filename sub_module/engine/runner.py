@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from mmengine.evaluator import Evaluator
-from mmengine.hooks import CheckpointHook, Hook, LoggerHook
+from mmengine.hooks import CheckpointHook, Hook, LoggerHook, SyncBuffersHook
 from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
 from torch import nn
@@ -151,6 +151,8 @@ def _loader(
 def _hooks(config: Mapping[str, Any], standard: PlateStandard, progress: Progress) -> list[Hook]:
     return [
         FiniteLossHook(),
+        # Batch norm's running figures differ from process to process until then.
+        SyncBuffersHook(),
         DescriptionHook(description(config["model"], standard)),
         MemoryHook(),
         ProgressHook(progress, (config["train"]["best_metric"],)),
