@@ -14,7 +14,7 @@ SYSTEM_LIBRARIES := libgl1 libglib2.0-0 libxcb1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test check format lock clean
+.PHONY: help setup run test check format lock bench clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ lock: ## renew requirements.lock: the newest versions that pyproject.toml admits
 	$(PYTHON) -m venv build/lock
 	build/lock/bin/python -m pip install --no-compile --disable-pip-version-check '.[dev]'
 	build/lock/bin/python -m pip freeze --all --exclude pip --exclude plateflow > requirements.lock
+
+bench: $(VENV)/.dev ## measure the figures of docs/benchmarks.md with the model in use
+	$(BIN)/python -m tests.measure
 
 clean: ## remove the environment and every cache; .plateflow (runs and models) stays
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

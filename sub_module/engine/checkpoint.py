@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from mmengine.fileio import LocalBackend, register_backend
 
 import sub_module.models.platenet.model  # noqa: F401 - a family registers itself when imported
 from sub_module.errors import ModelError, PlateflowError
+from sub_module.files import write_bytes
 from sub_module.models.base import PlateModel
 from sub_module.models.registry import MODELS
 from sub_module.plates import PlateStandard
@@ -26,15 +27,8 @@ class AtomicBackend(LocalBackend):  # type: ignore[misc]
     """mmengine's local files, but a file appears whole or not at all."""
 
     def put(self, obj: bytes, filepath: str | Path) -> None:
-        """Write `obj` under a temporary name, then rename it."""
-        Path(filepath).parent.mkdir(parents=True, exist_ok=True)
-        partial = f"{filepath}.partial"
-        try:
-            Path(partial).write_bytes(obj)
-            os.replace(partial, filepath)
-        except OSError:
-            Path(partial).unlink(missing_ok=True)
-            raise
+        """See `files.write_bytes`."""
+        write_bytes(Path(filepath), obj)
 
 
 def build_model(model_config: Mapping[str, Any], standard: PlateStandard) -> PlateModel:
@@ -139,11 +133,10 @@ def publish(source: Path, target: Path) -> None:
 
     Raises:
         ModelError: See `load_checkpoint`.
+        OSError: `target` cannot be written.
     """
     checkpoint = load_checkpoint(source)
-    partial = target.with_name(f".{target.name}.partial")
-    try:
-        torch.save({key: checkpoint[key] for key in ("state_dict", _KEY)}, partial)
-        os.replace(partial, target)
-    finally:
-        partial.unlink(missing_ok=True)
+    # Through memory: torch reports a full disk as a RuntimeError.
+    content = io.BytesIO()
+    torch.save({key: checkpoint[key] for key in ("state_dict", _KEY)}, content)
+    write_bytes(target, content.getvalue())

@@ -21,9 +21,14 @@ from mmengine.runner import Runner
 
 from sub_module.engine.checkpoint import load_checkpoint, publish
 from sub_module.engine.runner import build_runner, runner_parts
-from sub_module.errors import ModelError, RunError
+from sub_module.engine.train_settings import check_train_settings
+from sub_module.errors import ModelError, PlateflowError, RunError
+from sub_module.files import write_text
 from sub_module.machine import num_cores
 from sub_module.progress import Progress, silent
+
+# How long a process may take to end when another has.
+_FAREWELL_SECONDS = 15
 
 
 @dataclass(frozen=True)
@@ -56,22 +61,29 @@ def train(
         PlateflowError: The config, the data or a checkpoint to resume from cannot be used.
         RunError: A training process died.
     """
+    check_train_settings(config["train"])
     num_processes = _num_processes(config["train"]["num_processes"])
     work_dir.mkdir(parents=True, exist_ok=True)
     # Everything that a user may have got wrong is built once before processes start.
     runner_parts(config, training_set)
-    with tempfile.TemporaryDirectory() as meeting_place:
-        rendezvous = f"file://{meeting_place}/rendezvous"
-        others = _start_others(config, training_set, work_dir, num_processes, rendezvous)
+    with tempfile.TemporaryDirectory() as folder:
+        meeting_place = Path(folder)
+        others = _start_others(config, training_set, work_dir, num_processes, meeting_place)
         try:
-            runner = _run(config, training_set, work_dir, progress, 0, num_processes, rendezvous)
+            runner = _run(config, training_set, work_dir, progress, 0, num_processes, meeting_place)
         except RuntimeError as error:
+            # When another process ends, this one hears no more than a closed connection.
+            for process in others:
+                process.join(timeout=_FAREWELL_SECONDS)
+            reasons = [path.read_text() for path in sorted(meeting_place.glob("error-*"))]
+            if reasons:
+                raise RunError(reasons[0]) from error
             if any(process.exitcode for process in others):
                 raise RunError(f"{work_dir}: a training process died: {error}") from error
             raise
         finally:
             for process in others:
-                process.join(timeout=30)
+                process.join(timeout=_FAREWELL_SECONDS)
                 process.terminate()
     return _result(runner, config, work_dir)
 
@@ -86,16 +98,30 @@ def _num_processes(wanted: int | None) -> int:
 
 
 def _start_others(
-    config: Mapping[str, Any], training_set: Path, work_dir: Path, world_size: int, rendezvous: str
+    config: Mapping[str, Any],
+    training_set: Path,
+    work_dir: Path,
+    world_size: int,
+    meeting_place: Path,
 ) -> list[BaseProcess]:
     context = get_context("spawn")
     others: list[BaseProcess] = []
     for rank in range(1, world_size):
-        arguments = (config, training_set, work_dir, silent, rank, world_size, rendezvous)
-        process = context.Process(target=_run, args=arguments)
+        arguments = (config, training_set, work_dir, silent, rank, world_size, meeting_place)
+        process = context.Process(target=_run_other, args=arguments)
         process.start()
         others.append(process)
     return others
+
+
+def _run_other(*arguments: Any) -> None:
+    """`_run` in a process that is not the caller's: its error goes to the meeting place."""
+    try:
+        _run(*arguments)
+    except PlateflowError as error:
+        *_, rank, _, meeting_place = arguments
+        write_text(meeting_place / f"error-{rank}", str(error))
+        raise SystemExit(2) from error
 
 
 def _run(
@@ -105,7 +131,7 @@ def _run(
     progress: Progress,
     rank: int,
     world_size: int,
-    rendezvous: str,
+    meeting_place: Path,
 ) -> Runner:
     """Train as process `rank` of `world_size`. The first is the caller's own: when it is killed,
     the others lose their connection and end too."""
@@ -118,7 +144,7 @@ def _run(
             os.environ["LOCAL_RANK"] = str(rank)
             torch.distributed.init_process_group(
                 "nccl" if on_gpu else "gloo",
-                init_method=rendezvous,
+                init_method=f"file://{meeting_place / 'rendezvous'}",
                 rank=rank,
                 world_size=world_size,
             )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,10 +19,13 @@ from sub_module.files import (
     read_json,
     reason_of,
     remove,
+    sweep,
     tree_hash,
     write_json,
     write_text,
 )
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_write_replaces_and_leaves_nothing_else(tmp_path: Path) -> None:
@@ -172,6 +177,37 @@ def test_remove(tmp_path: Path) -> None:
     for _ in range(2):
         remove(tmp_path / "out")
         assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        pytest.param("files.write_text(home / 'runs/r1/run.json', 'a')", id="a file"),
+        pytest.param("files.point(home / 'runs/latest', '../../data')", id="a link"),
+        pytest.param(
+            "with files.appearing(home / 'runs/r2') as out: files.write_text(out / 'a', 'a')",
+            id="a directory",
+        ),
+    ],
+)
+def test_sweep_takes_what_a_kill_left_and_nothing_else(tmp_path: Path, work: str) -> None:
+    home, data = tmp_path / "home", tmp_path / "data"
+    for file in (home / "runs/r1/partial.json", home / "runs/.lock", data / "a.jpg"):
+        write_text(file, "a")
+    before = sorted(home.rglob("*"))
+    program = (
+        "import os, sys\nfrom pathlib import Path\nfrom sub_module import files\n"
+        "home = Path(sys.argv[1])\n"
+        "os.rename = os.replace = lambda *_: os._exit(9)\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", program + work, str(home)], cwd=ROOT)
+    assert killed.returncode == 9
+    assert len(sorted(home.rglob("*"))) > len(before)
+    (home / "runs/.r1.deleted-12").mkdir()
+    (home / "runs/r1/epoch_1.pth.partial").write_text("a")
+    sweep(home)
+    assert sorted(home.rglob("*")) == before
+    assert (data / "a.jpg").is_file(), "what a link points at stays"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -12,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from sub_module.engine.checkpoint import load_checkpoint, load_model
+from sub_module.engine.checkpoint import load_checkpoint, load_model, publish
 from sub_module.engine.train import train
-from sub_module.errors import DataError, ModelError
+from sub_module.errors import ConfigError, DataError, ModelError, PlateflowError
 from tests.standards import REPOSITORY, kr_standard, tiny_standard
+from tests.sub_module.engine.test_checkpoint import saved
 from tests.sub_module.small import drawn_set, small_config
 
 
@@ -157,6 +159,48 @@ def _wait_until_alone(session: int, deadline: float) -> None:
             return
         assert time.monotonic() < deadline, "a training process outlived the kill"
         time.sleep(0.1)
+
+
+def test_an_image_that_another_process_cannot_read_is_named(tmp_path: Path) -> None:
+    training_set = drawn_set(tmp_path / "data", kr_standard(), 24)
+    for image in (training_set / "images" / "train").iterdir():
+        image.write_bytes(image.read_bytes()[:3000])
+    config = small_config(kr_standard(), max_epochs=1, num_processes=2)
+    with pytest.raises(PlateflowError, match=r"\.jpg: the image is damaged"):
+        train(config, training_set, tmp_path / "work")
+
+
+SETTINGS = [
+    ("max_epochs", 0, "train.max_epochs must be at least 1, not 0"),
+    ("val_interval", 0, "train.val_interval must be at least 1, not 0"),
+    ("log_interval", 0, "train.log_interval must be at least 1, not 0"),
+    ("lr", -1.0, "train.lr must be from 1e-09 to 10.0, not -1.0"),
+    ("precision", "bf16", "train.precision must be one of auto, float32, bfloat16, not 'bf16'"),
+    ("best_metric", "eir", "train.best_metric must be one of EIR, mAP, not 'eir'"),
+    ("num_processes", -1, "train.num_processes must be at least 1 or null, not -1"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "message"), SETTINGS, ids=[row[0] for row in SETTINGS])
+def test_settings_out_of_range_are_named(
+    training_set: Path, tmp_path: Path, name: str, value: object, message: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        train(small_config(kr_standard(), **{name: value}), training_set, tmp_path / "work")
+    assert str(caught.value) == message
+    assert not (tmp_path / "work").exists()
+
+
+def test_a_full_disk_while_publishing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = saved(tmp_path / "epoch_1.pth")
+
+    def full(*arguments: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(OSError, match="No space left"):
+        publish(source, tmp_path / "best.pth")
+    assert [path.name for path in tmp_path.iterdir()] == ["epoch_1.pth"]
 
 
 def test_bad_input_is_named_before_training_starts(training_set: Path, tmp_path: Path) -> None:

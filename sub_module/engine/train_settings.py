@@ -1,0 +1,54 @@
+"""What `train` of a config may say (`configs/schedules/cpu_minutes.py` explains each key)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sub_module.errors import ConfigError
+
+METRICS = ("EIR", "mAP")
+PRECISIONS = ("auto", "float32", "bfloat16")
+# Lowest and highest value; None: no limit.
+_RANGES: dict[str, tuple[float, float | None]] = {
+    "max_epochs": (1, None),
+    "batch_size": (1, None),
+    "val_interval": (1, None),
+    "log_interval": (1, None),
+    "accumulate": (1, None),
+    "num_workers": (0, None),
+    "warm_up_iters": (0, None),
+    "seed": (0, 2**31 - 1),
+    "lr": (1e-9, 10.0),
+    "weight_decay": (0.0, 1.0),
+    "max_grad_norm": (1e-6, None),
+    "first_lr": (1e-6, 1.0),
+    "final_lr": (0.0, 1.0),
+}
+
+
+def check_train_settings(settings: Mapping[str, Any]) -> None:
+    """Refuse settings that cannot be trained with.
+
+    Raises:
+        ConfigError: One is missing or out of its range; the message names it.
+    """
+    for name, (low, high) in _RANGES.items():
+        if name not in settings:
+            raise ConfigError(f"train.{name} is missing")
+        value = settings[name]
+        if not low <= value or (high is not None and value > high):
+            limits = f"at least {low}" if high is None else f"from {low} to {high}"
+            raise ConfigError(f"train.{name} must be {limits}, not {value}")
+    for name, choices in (("precision", PRECISIONS), ("best_metric", METRICS)):
+        if settings[name] not in choices:
+            known = ", ".join(choices)
+            raise ConfigError(f"train.{name} must be one of {known}, not {settings[name]!r}")
+    processes = settings["num_processes"]
+    if processes is not None and processes < 1:
+        raise ConfigError(f"train.num_processes must be at least 1 or null, not {processes}")
+    if settings["batch_size"] < (processes or 1):
+        raise ConfigError(
+            f"train.batch_size {settings['batch_size']} leaves no image for some of the "
+            f"{processes} processes"
+        )
