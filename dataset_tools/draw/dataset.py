@@ -24,6 +24,8 @@ from sub_module.plates import PlateStandard
 from sub_module.progress import Progress, silent
 
 _IMAGES_A_TASK = 32
+# A process keeps as many photographs: decoding a large one takes as long as drawing 30 images.
+_PHOTOS_A_TASK = 16
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,16 @@ def _tasks(
     for name, indices in bounds.items():
         for first in range(indices.start, indices.stop, _IMAGES_A_TASK):
             chunk = range(first, min(first + _IMAGES_A_TASK, indices.stop))
-            yield _Task(root / name, chunk, tuple(parts[name]), standard, settings, seed)
+            photos = _some(parts[name], [seed, first, 1])
+            yield _Task(root / name, chunk, photos, standard, settings, seed)
+
+
+def _some(photos: list[Path], seed: list[int]) -> tuple[Path, ...]:
+    """The photographs of one task: all, or where there are many, a few drawn by chance."""
+    if len(photos) <= _PHOTOS_A_TASK:
+        return tuple(photos)
+    chosen = np.random.default_rng(seed).choice(len(photos), _PHOTOS_A_TASK, replace=False)
+    return tuple(photos[choice] for choice in chosen)
 
 
 def _run(tasks: list[_Task], num_images: int, num_processes: int, progress: Progress) -> None:
@@ -140,6 +151,6 @@ def _draw(task: _Task) -> int:
     return len(task.indices)
 
 
-@lru_cache(maxsize=64)
-def _photo(path: Path, min_size: tuple[int, int]) -> Image:
-    return load_photo(path, min_size)
+@lru_cache(maxsize=_PHOTOS_A_TASK)
+def _photo(path: Path, image_size: tuple[int, int]) -> Image:
+    return load_photo(path, image_size)

@@ -15,6 +15,10 @@ from sub_module.datasets.coco import IMAGE_SUFFIXES, load_image
 from sub_module.errors import DataError
 
 Image = NDArray[np.uint8]
+# Pixels of a photograph for one pixel of the image, at most.
+_MAX_ZOOM = 2.0
+# Photographs of up to this many pixels are kept as they are (6 MB), whatever is cut from them.
+_SMALL_PHOTO_PIXELS = 2_000_000
 
 # Photographs and textures of scikit-image's wheel. The right half of its stereo pair is left out:
 # the two halves show one scene and must not fall into two splits.
@@ -86,22 +90,34 @@ def split_photos(photos: Sequence[Path], shares: Mapping[str, float]) -> dict[st
     return parts
 
 
-def load_photo(path: Path, min_size: tuple[int, int]) -> Image:
-    """Load a photograph, (H, W, 3) RGB, enlarged where it would not hold (width, height).
+def load_photo(path: Path, image_size: tuple[int, int]) -> Image:
+    """Load a photograph in a size that images can be cut from.
+
+    Args:
+        path: The file.
+        image_size: (width, height) of the largest image in pixels.
+
+    Returns:
+        (H, W, 3) RGB, enlarged where it would not hold the image. A large photograph is shrunk
+        until it just holds as much as `crop_background` can take: 4032x3024 becomes 1280x960 for
+        images of 640x480.
 
     Raises:
         DataError: The file cannot be read as an image.
     """
     photo = load_image(path)
-    width, height = min_size
-    scale = max(width / photo.shape[1], height / photo.shape[0])
-    if scale > 1:
-        size = (
-            max(width, round(photo.shape[1] * scale)),
-            max(height, round(photo.shape[0] * scale)),
-        )
-        photo = cv2.resize(photo, size, interpolation=cv2.INTER_CUBIC).astype(np.uint8)
+    fit = max(image_size[0] / photo.shape[1], image_size[1] / photo.shape[0])
+    if fit > 1:
+        return _scale(photo, fit, image_size, cv2.INTER_CUBIC)
+    if fit * _MAX_ZOOM < 1 and photo.shape[0] * photo.shape[1] > _SMALL_PHOTO_PIXELS:
+        return _scale(photo, fit * _MAX_ZOOM, image_size, cv2.INTER_AREA)
     return photo
+
+
+def _scale(photo: Image, scale: float, min_size: tuple[int, int], method: int) -> Image:
+    width = max(min_size[0], round(photo.shape[1] * scale))
+    height = max(min_size[1], round(photo.shape[0] * scale))
+    return cv2.resize(photo, (width, height), interpolation=method).astype(np.uint8)
 
 
 def crop_background(photo: Image, size: tuple[int, int], rng: np.random.Generator) -> Image:
@@ -117,7 +133,7 @@ def crop_background(photo: Image, size: tuple[int, int], rng: np.random.Generato
     """
     width, height = size
     largest = min(photo.shape[1] / width, photo.shape[0] / height)
-    zoom = rng.uniform(0.45, min(largest, 2.0)) if largest > 0.45 else largest
+    zoom = rng.uniform(0.45, min(largest, _MAX_ZOOM)) if largest > 0.45 else largest
     crop_w, crop_h = int(width * zoom), int(height * zoom)
     x = int(rng.integers(0, photo.shape[1] - crop_w + 1))
     y = int(rng.integers(0, photo.shape[0] - crop_h + 1))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -12,36 +11,14 @@ import numpy as np
 import pytest
 
 from dataset_tools.draw import dataset as drawing
-from dataset_tools.draw import draw_dataset
-from dataset_tools.draw.photos import find_photos, split_photos
 from dataset_tools.draw.settings import check_settings
 from dataset_tools.labelme import read_annotation
 from sub_module.errors import ConfigError, DataError
 from sub_module.plates import PlateStandard
 from sub_module.plates.assemble import assemble_plates
+from tests.dataset_tools.drawn import digests, draw
 from tests.standards import kr_standard, tiny_standard
 from tests.sub_module.small import DATASET
-
-SHARES = {"train": 0.6, "val": 0.2, "test": 0.2}
-
-
-def draw(out: Path, num_images: int = 10, **changes: Any) -> None:
-    arguments: dict[str, Any] = {
-        "seed": 5,
-        "standard": kr_standard(),
-        "settings": DATASET["draw"],
-        "shares": SHARES,
-        "num_processes": 1,
-    }
-    draw_dataset(out, num_images, **{**arguments, **changes})
-
-
-def digests(directory: Path) -> dict[str, str]:
-    return {
-        str(path.relative_to(directory)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(directory.rglob("*"))
-        if path.is_file()
-    }
 
 
 def test_the_same_seed_gives_the_same_bytes_whatever_the_processes(tmp_path: Path) -> None:
@@ -85,6 +62,25 @@ def test_labels_say_what_is_drawn(standard: PlateStandard, tmp_path: Path) -> No
     assert layouts == {layout.name for layout in standard.layouts}
 
 
+def test_images_of_several_sizes(tmp_path: Path) -> None:
+    sizes = [[320, 240], [640, 480]]
+    draw(tmp_path / "set", 20, settings=dict(DATASET["draw"], image_sizes=sizes))
+    seen = set()
+    for label_file in (tmp_path / "set").rglob("*.json"):
+        annotation = read_annotation(label_file, kr_standard())
+        width, height = annotation.width, annotation.height
+        assert cv2.imread(str(label_file.with_name(annotation.image_name))).shape[:2] == (
+            height,
+            width,
+        )
+        if annotation.shapes:
+            points = np.concatenate([shape.points for shape in annotation.shapes])
+            assert (points >= 0).all()
+            assert (points <= (width, height)).all()
+            seen.add((width, height))
+    assert seen == {(320, 240), (640, 480)}
+
+
 def test_characters_stand_inside_their_outlines(tmp_path: Path) -> None:
     """Inside a character's outline the picture differs from the plate round it."""
     clean = dict(DATASET["draw"], shadow=0, blur=0, noise=0, jpeg_quality=[95, 95])
@@ -105,35 +101,6 @@ def test_characters_stand_inside_their_outlines(tmp_path: Path) -> None:
                 )
     assert len(contrasts) > 3
     assert np.median(contrasts) > 25
-
-
-def test_no_photograph_is_behind_two_splits() -> None:
-    parts = split_photos(find_photos(None), SHARES)
-    dealt = [photo for photos in parts.values() for photo in photos]
-    assert len(dealt) == len(set(dealt)) == len(find_photos(None))
-    assert all(parts[name] for name in SHARES)
-
-
-def test_a_users_own_photographs(tmp_path: Path) -> None:
-    photos = tmp_path / "photos"
-    photos.mkdir()
-    for suffix, grey in (("png", 60), ("tif", 120), ("jpeg", 180)):
-        cv2.imwrite(str(photos / f"a.{suffix}"), np.full((300, 400, 3), grey, np.uint8))
-    draw(tmp_path / "set", 6, photos=photos)
-    assert len(list((tmp_path / "set").rglob("*.jpg"))) == 6
-
-
-def test_a_truncated_photograph_is_named(tmp_path: Path) -> None:
-    photos = tmp_path / "photos"
-    photos.mkdir()
-    for number in range(3):
-        noise = np.random.default_rng(number).integers(0, 256, (300, 400, 3)).astype(np.uint8)
-        path = photos / f"{number}.png"
-        cv2.imwrite(str(path), noise)
-        path.write_bytes(path.read_bytes()[:5000])
-    with pytest.raises(DataError, match=r"[012]\.png"):
-        draw(tmp_path / "set", 3, photos=photos)
-    assert not (tmp_path / "set").exists()
 
 
 def test_what_cannot_be_drawn_is_refused(tmp_path: Path) -> None:
