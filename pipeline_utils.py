@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from components.run_config import run_config
 from pipelines.backends import Backend, BackendName, open_backend
 from pipelines.registry import make_package, needs_upload
 from pipelines.runs import RunRecord
@@ -76,7 +77,7 @@ def upload_and_run(
     changes = parse_overrides(overrides)
     package = make_package(config, name, version)
     # Before anything is uploaded; a run checks them again, against the uploaded config.
-    load_config(config, changes)
+    run_config(config, changes)
     where = open_backend(backend, Settings())
     present = {found.version: found for found in where.versions(package.pipeline)}
     uploaded = present.get(package.version)
@@ -202,7 +203,12 @@ def evaluate(
     if as_json:
         typer.echo(json.dumps(scores, indent=2))
     else:
-        _table(["figure", "value"], [[name, f"{value:.4g}"] for name, value in scores.items()])
+        rows = [
+            # Only dv_mAP can be missing.
+            [name, "none (no masks)" if value is None else f"{value:.4g}"]
+            for name, value in scores.items()
+        ]
+        _table(["figure", "value"], rows)
 
 
 @dataset_app.command()

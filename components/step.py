@@ -3,7 +3,7 @@
 A run's directory is `<volume>/runs/<run>`. A step keeps `steps/<component>.json` there with
 `component`, `started`, `finished` (seconds since the epoch), `seconds`, `metrics`, `outputs`
 (paths relative to the volume), `inputs` (what it was made from), `error` (one line or null) and
-`mendable` (whether the error is the user's to mend).
+`mendable` (whether the error is the user's to mend); all of its last attempt.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
+from components.run_config import run_config
 from components.user_data import listings
 from sub_module.engine.config import load_config
-from sub_module.errors import PlateflowError, RunError
+from sub_module.errors import DataError, PlateflowError, RunError
 from sub_module.files import is_disk_full, read_json, reason_of, write_json, write_text
 from sub_module.plates import PlateStandard
 from sub_module.progress import FileProgress
@@ -102,7 +103,7 @@ class Step:
     def resolve_config(self, config: str, overrides: Mapping[str, Any]) -> None:
         """Write the run's `config.json`; `config` is a name, or a path relative to the volume."""
         on_volume = self.volume / config
-        resolved = load_config(str(on_volume) if on_volume.is_file() else config, overrides)
+        resolved = run_config(str(on_volume) if on_volume.is_file() else config, overrides)
         write_json(self.run_dir / "config.json", resolved)
 
 
@@ -136,8 +137,8 @@ def run_step(
         if resolve is not None:
             # The first step reads the user's data; what follows reads what that step made.
             made_from["data"] = listings(step.config, step.volume)
-        earlier = read_json(file)
-        if earlier is not None and _is_done(earlier, made_from, step.volume):
+        earlier = _earlier(file)
+        if _is_done(earlier, made_from, step.volume):
             print(f"{step.component}: already done with the same inputs")
             record = earlier
         else:
@@ -159,11 +160,20 @@ def _made_from(config: Mapping[str, Any], inputs: Sequence[Artifact]) -> dict[st
     }
 
 
+def _earlier(file: Path) -> dict[str, Any]:
+    """The record of an earlier attempt; empty when there was none, or when its file is damaged."""
+    try:
+        record = read_json(file)
+    except DataError:
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
 def _is_done(record: Mapping[str, Any], made_from: Mapping[str, Any], volume: Path) -> bool:
     return (
         record.get("finished") is not None
         and record.get("error") is None
-        and record["inputs"] == made_from
+        and record.get("inputs") == made_from
         and all((volume / path).exists() for path in record["outputs"].values())
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -54,7 +55,7 @@ class StepRecord:
         component: Its name.
         started: Seconds since the epoch.
         finished: Seconds since the epoch; None: under way, or killed.
-        seconds: How long it took; 0 while it runs.
+        seconds: How long its last attempt took; 0 while it runs.
         metrics: Name to figure.
         outputs: Name to path, relative to the volume.
         error: Why it failed; None when it did not.
@@ -131,12 +132,28 @@ def list_runs(runs_dir: Path) -> list[RunRecord]:
     return sorted(records, key=lambda record: (record.started, record.name))
 
 
+def forget_unfinished(run_dir: Path) -> None:
+    """Delete what an earlier attempt said of steps that it did not finish, and damaged records."""
+    shutil.rmtree(run_dir / "progress", ignore_errors=True)
+    for file in _step_files(run_dir):
+        try:
+            step = read_record(_STEP, file)
+        except DataError:
+            step = None
+        if step is None or step.finished is None or step.error is not None:
+            file.unlink(missing_ok=True)
+
+
 def read_steps(run_dir: Path) -> dict[str, StepRecord]:
     """The steps that have begun, by component, in the order in which they started.
 
     Raises:
         DataError: A step's file is damaged.
     """
-    files = (run_dir / "steps").glob("[!.]*.json")
+    files = _step_files(run_dir)
     steps = [step for file in files if (step := read_record(_STEP, file)) is not None]
     return {step.component: step for step in sorted(steps, key=lambda step: step.started)}
+
+
+def _step_files(run_dir: Path) -> list[Path]:
+    return list((run_dir / "steps").glob("[!.]*.json"))

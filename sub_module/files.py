@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -15,6 +16,9 @@ from typing import Any
 
 from sub_module.errors import DataError
 
+# How files are named that are not whole yet, or not any more; here and by the training.
+_LEFTOVER = re.compile(r"\..+\.(partial|deleted)-\d+|.+\.partial")
+
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Replace the file at once; a reader sees the old content or the new one, never a part.
@@ -23,7 +27,7 @@ def write_bytes(path: Path, content: bytes) -> None:
         OSError: It cannot be written; the old file stays as it was.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, partial = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    handle, partial = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
@@ -75,6 +79,22 @@ def remove(directory: Path) -> None:
     with suppress(FileNotFoundError):
         os.rename(directory, doomed)
         shutil.rmtree(doomed)
+
+
+def sweep(directory: Path) -> None:
+    """Delete what killed processes left half-written or half-deleted anywhere below a directory.
+
+    Nobody else may write there at the time. What cannot be deleted stays.
+    """
+    for folder, folders, names in os.walk(directory):
+        for name in filter(_LEFTOVER.fullmatch, [*folders, *names]):
+            path = Path(folder, name)
+            if name in folders and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                with suppress(OSError):
+                    path.unlink()
+        folders[:] = [name for name in folders if not _LEFTOVER.fullmatch(name)]
 
 
 def write_text(path: Path, text: str) -> None:

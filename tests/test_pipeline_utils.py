@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+from PIL import Image
 
 import pipeline_utils
 from pipelines.backends.local import LocalBackend
 from pipelines.runs import RunRecord, write_run
+from sub_module.plates import PlateStandard
+from tests.factories import write_set
 from tests.pipelines.tiny import tiny_package
+from tests.standards import kr_standard, tiny_standard
+from tests.sub_module.small import small_config
 
 ROOT = Path(pipeline_utils.__file__).parent
 
@@ -94,6 +101,15 @@ def test_help_names_every_command(shell: Shell) -> None:
         ),
         pytest.param(["upload-and-run", "--set", "train.lr=fast"], "a number", id="wrong type"),
         pytest.param(["upload-and-run", "--set", "x"], "KEY=VALUE", id="no pair"),
+        pytest.param(
+            ["upload-and-run", "--set", "evaluate.keys=[EIRR]"], "evaluate.keys", id="no figure"
+        ),
+        pytest.param(
+            ["upload-and-run", "--set", "dataset.split.val=0"], "dataset.split.val", id="no val"
+        ),
+        pytest.param(
+            ["upload-and-run", "--set", "dataset.split.test=0"], "dataset.split.test", id="no test"
+        ),
         pytest.param(["upload-and-run", "--config", "plates"], "plate_training", id="no config"),
         pytest.param(["upload-and-run", "--config", "a.py"], "a.py", id="no config file"),
         pytest.param(["upload", "--version", "my version"], "'my version'", id="blank in a name"),
@@ -189,6 +205,12 @@ def test_full_disk(shell: Shell) -> None:
     assert [path for path in shell.home.rglob("*") if path.is_file()] == []
 
 
+def test_config_is_checked_as_it_was_uploaded(shell: Shell) -> None:
+    LocalBackend(shell.home).upload(tiny_package(evaluate={"keys": ["EIRR"]}))
+    assert "evaluate.keys: 'EIRR'" in shell.fails("run", "--name", "tiny")
+    assert not (shell.home / "runs").exists()
+
+
 def test_missing_data_are_told_before_anything_starts(shell: Shell) -> None:
     LocalBackend(shell.home).upload(tiny_package())
     line = shell.fails("run", "--name", "tiny", "--set", "dataset.annotations=none")
@@ -241,3 +263,130 @@ def test_dataset_commands(shell: Shell) -> None:
     assert code == 2
     assert str(image) in output
     assert errors == "error: set: 1 file cannot be used\n"
+
+
+IMAGE, LABELS = Path("set/000000.jpg"), Path("set/000000.json")
+
+
+def write_checkpoint(path: Path, standard: PlateStandard) -> None:
+    """A small model with random weights."""
+    import torch
+
+    from sub_module.engine.checkpoint import build_model, description
+
+    torch.manual_seed(0)
+    config = small_config(standard)["model"]
+    weights = build_model(config, standard).state_dict()
+    torch.save({"state_dict": weights, "plateflow": description(config, standard)}, path)
+
+
+def in_order() -> None:
+    """Nothing is wrong with the set."""
+
+
+def cut_image() -> None:
+    IMAGE.write_bytes(IMAGE.read_bytes()[:2000])
+
+
+def enlarged_image() -> None:
+    Image.new("RGB", (640, 480)).save(IMAGE)
+
+
+def no_image() -> None:
+    IMAGE.unlink()
+
+
+def cut_checkpoint() -> None:
+    Path("kr.pth").write_bytes(Path("kr.pth").read_bytes()[:5000])
+
+
+def empty_directory() -> None:
+    Path("empty").mkdir()
+
+
+def shape_with(**changes: Any) -> Callable[[], None]:
+    def change() -> None:
+        labels = json.loads(LABELS.read_text())
+        labels["shapes"][1].update(changes)
+        LABELS.write_text(json.dumps(labels))
+
+    return change
+
+
+EVALUATE = ["evaluate", "set", "--model"]
+READ = ["read", str(IMAGE), "--out", "pictures", "--model"]
+
+
+@pytest.fixture
+def labelled(shell: Shell) -> Shell:
+    """In a directory with `set`, and checkpoints of its plate standard and of another."""
+    write_set(Path("set"), kr_standard(), 2)
+    for standard in (kr_standard(), tiny_standard()):
+        write_checkpoint(Path(f"{standard.name}.pth"), standard)
+    return shell
+
+
+@pytest.mark.parametrize(
+    ("spoil", "arguments", "words"),
+    [
+        pytest.param(cut_image, [*READ, "kr.pth"], f"{IMAGE}: ", id="truncated image read"),
+        pytest.param(cut_image, [*EVALUATE, "kr.pth"], f"{IMAGE}: ", id="truncated image"),
+        pytest.param(no_image, [*READ, "kr.pth"], f"{IMAGE}: ", id="missing image read"),
+        pytest.param(no_image, [*EVALUATE, "kr.pth"], "'000000.jpg' is missing", id="no image"),
+        pytest.param(
+            enlarged_image, [*EVALUATE, "kr.pth"], "640x480 pixels, not 320x240", id="wrong size"
+        ),
+        pytest.param(
+            shape_with(label="wheel"),
+            [*EVALUATE, "kr.pth"],
+            "000000.json: shape 1: unknown label 'wheel'; the model reads plates of kr",
+            id="unknown label",
+        ),
+        pytest.param(
+            shape_with(points=[[1, 1], [9, 9]]),
+            [*EVALUATE, "kr.pth"],
+            "its polygon has 2 points",
+            id="polygon of two points",
+        ),
+        pytest.param(
+            empty_directory,
+            ["evaluate", "empty", "--model", "kr.pth"],
+            "empty: no label file",
+            id="empty directory",
+        ),
+        pytest.param(
+            in_order,
+            [*EVALUATE, "tiny.pth"],
+            "; the model reads plates of tiny",
+            id="another plate standard",
+        ),
+        pytest.param(cut_checkpoint, [*EVALUATE, "kr.pth"], "kr.pth: damaged", id="cut checkpoint"),
+        pytest.param(
+            cut_checkpoint, [*READ, "kr.pth"], "kr.pth: damaged", id="cut checkpoint to read with"
+        ),
+        pytest.param(
+            in_order,
+            ["upload-and-run", "--set", "dataset.annotation=set"],
+            "dataset.annotations",
+            id="typo in --set",
+        ),
+    ],
+)
+def test_bad_input(
+    labelled: Shell, spoil: Callable[[], None], arguments: list[str], words: str
+) -> None:
+    spoil()
+    before = sorted(Path().rglob("*"))
+    assert words in labelled.fails(*arguments)
+    assert sorted(Path().rglob("*")) == before, "nothing half-written stays"
+
+
+def test_evaluate_has_every_figure(labelled: Shell) -> None:
+    code, output, errors = labelled(*EVALUATE, "kr.pth", "--json")
+    assert (code, errors) == (0, "")
+    figures = json.loads(output)
+    assert list(figures)[:3] == ["mAP", "dv_mAP", "EIR"]
+    assert figures["dv_mAP"] is None
+    assert figures["num_images"] == 2
+    _, output, _ = labelled(*EVALUATE, "kr.pth")
+    assert ["dv_mAP", "none", "(no", "masks)"] in [line.split() for line in output.splitlines()]

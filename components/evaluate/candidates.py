@@ -20,7 +20,7 @@ def best_candidate(step: Step, checkpoints: Sequence[Path], val: Path) -> tuple[
     All scores are written to `candidates.json` in the step's folder.
 
     Raises:
-        ConfigError: A key names no figure of any candidate.
+        ConfigError: A key names no figure of any candidate, such as dv_mAP without masks.
         ModelError: A checkpoint cannot be used.
     """
     candidates = []

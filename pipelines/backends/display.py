@@ -78,6 +78,8 @@ def states_of(run_dir: Path, components: Sequence[str]) -> list[StepState]:
 
 def _headline(metrics: dict[str, float]) -> str:
     names = [name for name in _HEADLINES if name in metrics] or list(metrics)[:3]
+    if metrics.get("num_rejected") and "num_rejected" not in names:
+        names.append("num_rejected")
     return "  ".join(f"{name} {_figure(metrics[name])}" for name in names)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -13,16 +14,24 @@ from typing import Any
 import yaml
 from rich.console import Console
 
+from components.run_config import run_config
 from pipelines.backends.base import Version
 from pipelines.backends.directory import DirectoryRegistry
 from pipelines.backends.display import follow
 from pipelines.backends.lock import HomeLock
 from pipelines.backends.process import WorkerProcess
 from pipelines.registry import Package
-from pipelines.runs import RunRecord, list_runs, read_run, read_steps, run_name, write_run
-from sub_module.engine.config import load_config
-from sub_module.errors import PlateflowError, RunError
-from sub_module.files import point, remove
+from pipelines.runs import (
+    RunRecord,
+    forget_unfinished,
+    list_runs,
+    read_run,
+    read_steps,
+    run_name,
+    write_run,
+)
+from sub_module.errors import DataError, PlateflowError, RunError
+from sub_module.files import point, read_json, remove, sweep
 
 # With less than this left, a crash is put down to the full disk.
 _MIN_FREE_BYTES = 4 << 20
@@ -52,15 +61,18 @@ class LocalBackend:
         """See `Backend`."""
         self._registry.version(pipeline, version)
         folder = self._registry.folder(pipeline, version)
-        config = load_config(str(folder / "config.json"), overrides)
+        config = run_config(str(folder / "config.json"), overrides)
         name = run_name(pipeline, version, config, self._home)
         run_dir = self._runs / name
         earlier = read_run(run_dir)
-        if earlier is not None and earlier.state == "succeeded":
+        if earlier is not None and earlier.state == "succeeded" and self._is_whole(earlier):
             return earlier
         self._lock.acquire(name)
         try:
-            _forget_unfinished(run_dir)
+            # Not the registry: uploading needs no lock.
+            for kept in (self._runs, self._home / "datasets", self._home / "models"):
+                sweep(kept)
+            forget_unfinished(run_dir)
             record = RunRecord(name, pipeline, version, dict(overrides), started=time.time())
             write_run(run_dir, record)
             arguments = {
@@ -86,12 +98,20 @@ class LocalBackend:
         worker = self._worker
         if worker is None:
             return record
+        mendable = False
         try:
             folder = self._registry.folder(record.pipeline, record.version)
             components = component_order(folder / "pipeline.yaml")
             follow(run_dir, components, worker.is_alive, self._console)
-            return self._finish(run_dir, record, worker)
-        except PlateflowError:
+            record, mendable = self._finish(run_dir, record, worker)
+        except Exception as error:
+            # Of this process, such as one while it writes the report.
+            mistake = isinstance(error, PlateflowError)
+            reason = str(error) if mistake else f"{type(error).__name__}: {error}"
+            failed = replace(record, state="failed", finished=time.time(), error=reason)
+            # On a full disk there is no room to say so; the caller gets the error itself.
+            with suppress(OSError):
+                write_run(run_dir, failed)
             raise
         except BaseException:
             write_run(run_dir, replace(record, state="stopped", finished=time.time()))
@@ -100,6 +120,9 @@ class LocalBackend:
             worker.stop()
             self._worker = None
             self._lock.release()
+        if mendable:
+            raise RunError(str(record.error))
+        return record
 
     def runs(self) -> list[RunRecord]:
         """See `Backend`."""
@@ -125,25 +148,41 @@ class LocalBackend:
         """See `Backend`."""
         self._registry.delete(pipeline, version)
 
-    def _finish(self, run_dir: Path, record: RunRecord, worker: WorkerProcess) -> RunRecord:
+    def _is_whole(self, record: RunRecord) -> bool:
+        """Whether the report of a finished run is still there, and the model that it deployed."""
+        file = self._home / str(record.report)
+        try:
+            report = read_json(file.with_suffix(".json"))
+        except DataError:
+            return False
+        if not file.is_file() or report is None:
+            return False
+        model = report["model"]["path"]
+        return model is None or Path(model).exists()
+
+    def _finish(
+        self, run_dir: Path, record: RunRecord, worker: WorkerProcess
+    ) -> tuple[RunRecord, bool]:
+        """The record of a run whose worker has ended, and whether the user can mend its error."""
         record = replace(record, finished=time.time())
         if worker.exit_code == 0:
             report = write_report(run_dir)
             record = replace(record, state="succeeded", report=str(report.relative_to(self._home)))
-            write_run(run_dir, record)
+            # In this order: whoever finds the run finished finds it under `latest` too.
             point(self._runs / "latest", record.name)
-            return record
+            write_run(run_dir, record)
+            return record, False
         error, mendable = self._reason(run_dir)
         if (run_dir / "test" / "readings.json").is_file():
-            # The model can be looked at, such as one that was refused for its EIR.
-            report = write_report(run_dir)
-            error = f"{error}; report: {report}"
-            record = replace(record, report=str(report.relative_to(self._home)))
+            # The model can be looked at, such as one that was refused for its EIR. Why the run
+            # failed counts more than its report.
+            with suppress(PlateflowError, OSError):
+                report = write_report(run_dir)
+                error = f"{error}; report: {report}"
+                record = replace(record, report=str(report.relative_to(self._home)))
         record = replace(record, state="failed", error=error)
         write_run(run_dir, record)
-        if mendable:
-            raise RunError(error)
-        return record
+        return record, mendable
 
     def _reason(self, run_dir: Path) -> tuple[str, bool]:
         """Why the worker failed, and whether the user can mend it."""
@@ -179,11 +218,3 @@ def write_report(run_dir: Path) -> Path:
     from pipelines.report import write_report as write
 
     return write(run_dir)
-
-
-def _forget_unfinished(run_dir: Path) -> None:
-    """Clear what a killed attempt said of the steps that it did not finish."""
-    shutil.rmtree(run_dir / "progress", ignore_errors=True)
-    for name, step in read_steps(run_dir).items():
-        if step.finished is None or step.error is not None:
-            (run_dir / "steps" / f"{name}.json").unlink()

@@ -47,6 +47,8 @@ class RunFiles:
         curves: By name, such as `loss`, or `detector/loss` where several models are trained.
         images: Empty when the run did not come to its test.
         test_metrics: As the test wrote them.
+        rejected: `file` and `reason` of what the record step left out.
+        rejected_file: Which holds all of these; None when the run has no such file.
     """
 
     name: str
@@ -57,6 +59,8 @@ class RunFiles:
     curves: dict[str, Curve]
     images: tuple[TestImage, ...]
     test_metrics: dict[str, Any]
+    rejected: tuple[dict[str, str], ...]
+    rejected_file: Path | None
 
 
 def read_files(run_dir: Path) -> RunFiles:
@@ -71,6 +75,7 @@ def read_files(run_dir: Path) -> RunFiles:
     if not config_file.is_file():
         raise RunError(f"{run_dir}: not the directory of a run (config.json is missing)")
     images, test_metrics = _read_test(run_dir)
+    rejected_file = run_dir.resolve() / "record" / "rejected.json"
     return RunFiles(
         name=run_dir.resolve().name,
         record=read_run(run_dir),
@@ -80,7 +85,19 @@ def read_files(run_dir: Path) -> RunFiles:
         curves=_read_curves(run_dir / "train"),
         images=images,
         test_metrics=test_metrics,
+        rejected=_read_rejected(rejected_file),
+        rejected_file=rejected_file if rejected_file.is_file() else None,
     )
+
+
+def _read_rejected(file: Path) -> tuple[dict[str, str], ...]:
+    try:
+        return tuple(
+            {"file": str(problem["file"]), "reason": str(problem["reason"])}
+            for problem in read_json(file) or ()
+        )
+    except (KeyError, TypeError) as error:
+        raise DataError(f"{file}: damaged: {error!r}") from error
 
 
 def _read_test(run_dir: Path) -> tuple[tuple[TestImage, ...], dict[str, Any]]:

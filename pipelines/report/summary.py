@@ -14,6 +14,7 @@ from pipelines.report.run_files import RunFiles
 from sub_module.machine import num_cores
 
 _DISTRIBUTIONS = ("plateflow", "torch", "mmengine", "onnxruntime", "opencv-python", "numpy", "kfp")
+_MAX_REJECTED = 20
 # Which output of which step is the model that the run ended with; the first that there is counts.
 _MODEL_OUTPUTS = (("deploy", "deployed"), ("evaluate", "best"))
 
@@ -23,9 +24,10 @@ def summarize(run: RunFiles) -> dict[str, Any]:
 
     Returns:
         Plain data: `run`, `metrics` (`mAP`, `dv_mAP` and `EIR` always, null where the model or the
-        run has none), `seconds` and `errors` by component, `model.path`, `dataset.name` and
-        `.counts`, `pipeline`, `version`, `overrides`, `versions`, `machine.num_cores` and
-        `.memory_gb`.
+        run has none), `seconds` (of the last attempt) and `errors` by component, `model.path`,
+        `dataset.name`, `.counts`, `.rejected` (the first files that were left out, each with
+        `file` and `reason`) and `.rejected_file` (which names all of them), `pipeline`, `version`,
+        `overrides`, `versions`, `machine.num_cores` and `.memory_gb`.
     """
     steps = {step.component: step for step in run.steps}
     metrics: dict[str, Any] = dict.fromkeys(("mAP", "dv_mAP", "EIR", "wrong_share"))
@@ -42,6 +44,8 @@ def summarize(run: RunFiles) -> dict[str, Any]:
         "dataset": {
             "name": _dataset_name(run.config.get("dataset", {})),
             "counts": steps["record"].metrics if "record" in steps else {},
+            "rejected": list(run.rejected[:_MAX_REJECTED]),
+            "rejected_file": str(run.rejected_file) if run.rejected else None,
         },
         "pipeline": run.record.pipeline if run.record else None,
         "version": run.record.version if run.record else None,

@@ -27,7 +27,8 @@ def write_report(run_dir: Path) -> Path:
     """Write `report.html` and `report.json` into a run's directory.
 
     Reads `config.json`, and as far as the run came `run.json`, `steps/*.json`, the training's
-    scalars (`train/**/vis_data/scalars.json`) and `test/readings.json` with its images.
+    scalars (`train/**/vis_data/scalars.json`), `record/rejected.json` and `test/readings.json` with
+    its images.
 
     Returns:
         The page: one file that needs no other.
@@ -65,6 +66,7 @@ def _page(
         summary=summary,
         scores=scores,
         num_images=len(run.images),
+        num_rejected=len(run.rejected),
         finished=_finished(run),
         measured=[step for step in run.steps if step.metrics and step.component != "record"],
         charts=training_charts(run.curves),

@@ -98,6 +98,23 @@ def test_changes_are_done_again(volume: Volume) -> None:
     assert volume.worked == 5
 
 
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"finished": 1.0}'])
+def test_damaged_record_is_forgotten(volume: Volume, text: str) -> None:
+    volume.run()
+    (volume.root / "runs/r1/steps/count.json").write_text(text)
+    volume.run()
+    assert volume.worked == 2
+    assert volume.record["metrics"] == {"EIR": 0.5}
+
+
+def test_config_that_fails_after_the_training_fails_first(volume: Volume) -> None:
+    (volume.root / "config.json").write_text('{"number": 1, "evaluate": {"keys": ["eir"]}}')
+    with pytest.raises(SystemExit):
+        volume.run()
+    assert volume.worked == 0
+    assert "evaluate.keys" in volume.record["error"]
+
+
 def test_changed_data_are_read_again(volume: Volume, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(volume.root)
     config = {"number": 1, "dataset": {"annotations": "my set"}}

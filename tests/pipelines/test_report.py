@@ -277,6 +277,7 @@ def test_what_is_not_there_is_left_out(
         ("config.json", None, "config.json is missing", "some other directory"),
         ("config.json", "{", "config.json: not a usable config", "cut short"),
         ("test/readings.json", "{", "readings.json: damaged", "cut short"),
+        ("record/rejected.json", "[{}]", "rejected.json: damaged", "a key is missing"),
         ("test/readings.json", "[]", "readings.json: damaged", "another shape"),
         ("test/readings.json", '{"images": [{}]}', "readings.json: damaged", "a key is missing"),
         ("steps/train.json", '{"seconds": 1}', "train.json: damaged", "a step without its name"),
@@ -297,6 +298,22 @@ def test_a_damaged_run_is_named_and_its_report_stays(
     assert "\n" not in str(error.value), reason
     assert (run_dir / "report.html").read_bytes() == before
     assert sorted(p.name for p in run_dir.glob("*report*")) == ["report.html", "report.json"]
+
+
+def test_what_the_record_step_left_out_is_listed(tmp_path: Path) -> None:
+    run_dir = make_run(tmp_path / "runs" / "r", num_images=1)
+    file = run_dir / "record/rejected.json"
+    _write(file, [])
+    assert "Left out" not in _Page(write_report(run_dir)).text
+    rejected = [{"file": f"{n}.json", "reason": f"shape {n}: <b>"} for n in range(25)]
+    _write(file, rejected)
+    page = _Page(write_report(run_dir))
+    text = " ".join(page.text.split())
+    assert "0.json shape 0: <b> 1.json" in text
+    assert f"25 files of the annotation set in all: {file}" in text
+    dataset = json.loads((run_dir / "report.json").read_text())["dataset"]
+    assert dataset["rejected"] == rejected[:20]
+    assert dataset["rejected_file"] == str(file)
 
 
 def test_the_same_run_gives_the_same_page(tmp_path: Path) -> None:

@@ -7,7 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.runs import RunRecord, list_runs, read_run, read_steps, run_name, write_run
+from pipelines.runs import (
+    RunRecord,
+    forget_unfinished,
+    list_runs,
+    read_run,
+    read_steps,
+    run_name,
+    write_run,
+)
 from sub_module.errors import DataError
 from sub_module.files import write_json
 
@@ -114,3 +122,17 @@ def test_steps_stand_in_their_order(tmp_path: Path) -> None:
     (tmp_path / "steps/train.json").write_text('{"component": "train", "seconds": "long"}')
     with pytest.raises(DataError, match=r"steps/train\.json: damaged: seconds"):
         read_steps(tmp_path)
+
+
+def test_only_finished_steps_are_remembered(tmp_path: Path) -> None:
+    for name, state in {
+        "done": {"finished": 2.0},
+        "killed": {"finished": None},
+        "failed": {"finished": 2.0, "error": "no"},
+    }.items():
+        write_json(tmp_path / f"steps/{name}.json", {"component": name, **state})
+    (tmp_path / "steps/cut.json").write_text('{"component": "cu')
+    (tmp_path / "steps/other.json").write_text("[]")
+    forget_unfinished(tmp_path)
+    assert [path.name for path in (tmp_path / "steps").iterdir()] == ["done.json"]
+    forget_unfinished(tmp_path / "nothing")

@@ -44,6 +44,15 @@ def test_headline_is_eir_first(tmp_path: Path) -> None:
     assert states_of(tmp_path, ["test"])[0].text == "EIR 0.988  mAP 0.900"
 
 
+@pytest.mark.parametrize(("num", "shown"), [(0, False), (3, True)])
+def test_headline_tells_of_rejected_files(tmp_path: Path, num: int, shown: bool) -> None:
+    counts = {f"num_images_{split}": 9 for split in ("train", "val", "test")}
+    write_step(tmp_path, "record", finished=1.0, metrics={**counts, "num_rejected": num})
+    (state,) = states_of(tmp_path, ["record"])
+    assert ("num_rejected 3" in state.text) is shown
+    assert "num_images_test 9" in state.text
+
+
 @pytest.mark.parametrize("terminal", [False, True], ids=["plain lines", "live table"])
 def test_follow(run_dir: Path, terminal: bool) -> None:
     shown = io.StringIO()

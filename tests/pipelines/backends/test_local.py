@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import resource
@@ -11,15 +12,16 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import psutil
 import pytest
 from rich.console import Console
 
 from pipelines.backends.local import LocalBackend, component_order
-from pipelines.runs import RunRecord, read_steps
-from sub_module.errors import ConfigError, RunError
-from sub_module.files import read_json
+from pipelines.runs import RunRecord, read_steps, write_run
+from sub_module.errors import ConfigError, DataError, RunError
+from sub_module.files import read_json, write_json, write_text
 from tests.pipelines.tiny import CONFIG, tiny_package
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -97,6 +99,106 @@ def test_finished_run_is_not_run_again(home: Path) -> None:
     assert again == first
     assert LocalBackend(home).run("tiny", "v1", {}) == first
     assert [record.name for record in backend.runs()] == [first.name]
+
+
+def _no_json(run_dir: Path) -> None:
+    (run_dir / "report.json").unlink()
+
+
+def _cut_json(run_dir: Path) -> None:
+    (run_dir / "report.json").write_text("{")
+
+
+def _no_page(run_dir: Path) -> None:
+    (run_dir / "report.html").unlink()
+
+
+def _no_model(run_dir: Path) -> None:
+    report = read_json(run_dir / "report.json")
+    report["model"]["path"] = str(run_dir / "deleted model")
+    write_json(run_dir / "report.json", report)
+
+
+def test_finished_run_that_lost_something_goes_on(home: Path) -> None:
+    LocalBackend(home).upload(tiny_package())
+    run_dir = home / "runs" / run_tiny(home)[0].name
+    for damage in (_no_json, _cut_json, _no_page, _no_model):
+        damage(run_dir)
+        record, _ = run_tiny(home)
+        assert record.state == "succeeded"
+        assert (run_dir / "report.html").is_file(), damage.__name__
+        assert read_json(run_dir / "report.json")["model"] == {"path": None}, damage.__name__
+    assert (run_dir / "pipeline.log").read_text().count("first was here") == 1
+
+
+def test_leftovers_of_a_kill_are_swept(home: Path) -> None:
+    LocalBackend(home).upload(tiny_package())
+    left = [
+        *("datasets/.drawn-1.partial-1/train/a.jpg", "runs/old/.record.partial-1/a.json"),
+        *("runs/old/.run.json.abc.partial", "models/.m.partial-1/a", "models/.m.deleted-1/a"),
+    ]
+    kept = ["datasets/drawn-2/a.jpg", "datasets/.drawn-2.lock", "registry/x/.v1.partial-1/a"]
+    for name in [*left, *kept]:
+        write_text(home / name, "a")
+    run_tiny(home)
+    assert [name for name in left if (home / name).exists()] == []
+    assert [name for name in kept if not (home / name).exists()] == []
+
+
+def test_latest_is_there_before_a_run_counts_as_finished(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    LocalBackend(home).upload(tiny_package())
+
+    def killed(run_dir: Path, record: RunRecord) -> None:
+        if record.state == "succeeded":
+            assert (home / "runs/latest").resolve() == run_dir
+            raise KeyboardInterrupt
+        write_run(run_dir, record)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pipelines.backends.local.write_run", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run_tiny(home)
+    assert run_tiny(home)[0].state == "succeeded"
+
+
+def test_error_in_the_report_is_the_runs(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    LocalBackend(home).upload(tiny_package())
+    errors: list[Exception] = [
+        DataError("readings.json: damaged"),
+        OSError(errno.ENOSPC, "No space left"),
+        KeyError("a mistake of ours"),
+    ]
+    for error in errors:
+        with monkeypatch.context() as patch:
+            patch.setattr("pipelines.backends.local.write_report", mock.Mock(side_effect=error))
+            with pytest.raises(type(error)):
+                run_tiny(home)
+        (record,) = LocalBackend(home).runs()
+        assert record.state == "failed"
+        assert str(error) in str(record.error)
+    assert run_tiny(home)[0].state == "succeeded"
+
+
+def test_reason_of_a_failure_outlives_its_report(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    LocalBackend(home).upload(tiny_package(second={"does": "refuse", "number": 1}))
+    fails = mock.Mock(side_effect=DataError("readings.json: damaged"))
+    monkeypatch.setattr("pipelines.backends.local.write_report", fails)
+    with pytest.raises(RunError, match=r"not deployed: .*min_eir 0\.5$"):
+        run_tiny(home)
+
+
+def test_damaged_record_of_a_step_does_not_stop_a_resume(home: Path) -> None:
+    LocalBackend(home).upload(tiny_package(second={"does": "crash", "number": 1}))
+    first, _ = run_tiny(home)
+    run_dir = home / "runs" / first.name
+    (run_dir / "steps/first.json").write_text("{")
+    again, _ = run_tiny(home)
+    assert "second crashed" in str(again.error)
+    assert (run_dir / "pipeline.log").read_text().count("first was here") == 2
 
 
 @pytest.mark.parametrize(
@@ -231,6 +333,18 @@ def test_one_run_at_a_time(home: Path) -> None:
         with pytest.raises(RunError, match="under way"):
             other.delete(running.name)
         assert [record.name for record in other.runs()] == [running.name]
+        before = sorted(home.rglob("*"))
+        second = subprocess.run(
+            [sys.executable, str(ROOT / "pipeline_utils.py"), "run", "--name", "tiny"],
+            env={**os.environ, "PLATEFLOW_HOME": str(home)},
+            capture_output=True,
+            text=True,
+        )
+        assert (second.returncode, second.stdout) == (2, "")
+        assert second.stderr.startswith("error: another run is under way here: ")
+        assert second.stderr.count("\n") == 1
+        assert sorted(home.rglob("*")) == before
+        assert process.poll() is None, "the first goes on"
     finally:
         process.terminate()
         process.communicate(timeout=20)
