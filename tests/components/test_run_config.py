@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from components.evaluate.candidates import scores_of
-from components.run_config import FIGURES, run_config
+from components.run_config import FIGURES, KEYS, run_config
 from sub_module.engine.evaluate import Evaluation
 from sub_module.errors import ConfigError
 from sub_module.metrics.readings import score_readings
@@ -19,6 +19,8 @@ from sub_module.metrics.readings import score_readings
     ("overrides", "words"),
     [
         pytest.param({"evaluate.keys": ["EIR", "mAp"]}, r"evaluate\.keys: 'mAp'.*mAP", id="a typo"),
+        pytest.param({"evaluate.keys": ["wrong_share"]}, r"evaluate\.keys", id="less is better"),
+        pytest.param({"train.max_epochs": 0}, r"train\.max_epochs must be", id="no epoch"),
         pytest.param({"dataset.split.val": 0}, r"dataset\.split\.val", id="nothing to choose with"),
         pytest.param({"dataset.split.test": 0.0}, r"dataset\.split\.test", id="nothing to test"),
         pytest.param({"dataset.split.train": -1}, r"dataset\.split\.train", id="less than none"),
@@ -37,7 +39,8 @@ def test_split_that_is_not_named(tmp_path: Path) -> None:
         run_config(str(file))
 
 
-def test_any_known_figure_is_a_key() -> None:
-    config = run_config("plate_training", {"evaluate.keys": list(FIGURES)})
-    assert config["evaluate"]["keys"] == list(FIGURES)
+def test_every_key_is_a_figure() -> None:
+    config = run_config("plate_training", {"evaluate.keys": list(KEYS)})
+    assert config["evaluate"]["keys"] == list(KEYS)
+    assert set(KEYS) < set(FIGURES)
     assert tuple(scores_of(Evaluation(0.5, 0.5, score_readings([], []), (), ()))) == FIGURES
