@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import psutil
@@ -72,9 +72,9 @@ class ProgressHook(Hook):  # type: ignore[misc]
 
     priority = "VERY_LOW"
 
-    def __init__(self, progress: Progress, shown_metrics: Sequence[str]) -> None:
+    def __init__(self, progress: Progress, metric: str) -> None:
         self._progress = progress
-        self._shown_metrics = shown_metrics
+        self._metric = metric
         self._latest = ""
 
     def after_train_iter(
@@ -93,5 +93,4 @@ class ProgressHook(Hook):  # type: ignore[misc]
 
     def after_val_epoch(self, runner: Runner, metrics: Mapping[str, float] | None = None) -> None:
         """Called by the Runner."""
-        shown = [f"{name} {(metrics or {}).get(name, 0.0):.3f}" for name in self._shown_metrics]
-        self._latest = ", " + ", ".join(shown)
+        self._latest = f", {self._metric} {(metrics or {}).get(self._metric, 0.0):.3f}"

@@ -155,7 +155,7 @@ def _hooks(config: Mapping[str, Any], standard: PlateStandard, progress: Progres
         SyncBuffersHook(),
         DescriptionHook(description(config["model"], standard)),
         MemoryHook(),
-        ProgressHook(progress, (config["train"]["best_metric"],)),
+        ProgressHook(progress, config["train"]["best_metric"]),
     ]
 
 

@@ -3,6 +3,4 @@
 from mmengine.registry import MODELS as MMENGINE_MODELS
 from mmengine.registry import Registry
 
-MODELS = Registry(
-    "model", parent=MMENGINE_MODELS, scope="plateflow", locations=["sub_module.models"]
-)
+MODELS = Registry("model", parent=MMENGINE_MODELS, scope="plateflow")
