@@ -28,6 +28,7 @@ _MAX_PIXELS = 150_000_000
 _EXIF_ORIENTATION = 0x0112
 
 Character = tuple[str, NDArray[np.float32]]
+Shape = tuple[str, NDArray[np.float32]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +43,7 @@ class PlateImage:
         readings: Its plates.
         characters: For each reading its (character, polygon) pairs in reading order; a polygon
             is (N, 2) pixels.
+        shapes: The (class label, polygon) pairs of everything labelled: boards, groups, characters.
     """
 
     image_id: int
@@ -50,6 +52,7 @@ class PlateImage:
     height: int
     readings: tuple[PlateReading, ...]
     characters: tuple[tuple[Character, ...], ...]
+    shapes: tuple[Shape, ...]
 
 
 def load_plate_images(coco_file: Path, standard: PlateStandard) -> list[PlateImage]:
@@ -93,15 +96,18 @@ def plate_images_of(
         )
     names = {category["id"]: category["name"] for category in coco["categories"]}
     plates: dict[int, dict[int, tuple[PlateReading, list[Character]]]] = {}
+    shapes: dict[int, list[Shape]] = {}
     for annotation in coco["annotations"]:
         of_image = plates.setdefault(annotation["image_id"], {})
+        label = names[annotation["category_id"]]
+        polygon = np.array(annotation["segmentation"][0], np.float32).reshape(-1, 2)
+        shapes.setdefault(annotation["image_id"], []).append((label, polygon))
         if "reading" in annotation:
             reading = PlateReading.from_dict(annotation["reading"])
             of_image[annotation["plate_id"]] = (reading, [])
             continue
-        character = standard.character_of(names[annotation["category_id"]])
+        character = standard.character_of(label)
         if character is not None:
-            polygon = np.array(annotation["segmentation"][0], np.float32).reshape(-1, 2)
             of_image[annotation["plate_id"]][1].append((character, polygon))
     return [
         PlateImage(
@@ -111,6 +117,7 @@ def plate_images_of(
             height=image["height"],
             readings=tuple(reading for reading, _ in plates.get(image["id"], {}).values()),
             characters=tuple(tuple(c) for _, c in plates.get(image["id"], {}).values()),
+            shapes=tuple(shapes.get(image["id"], ())),
         )
         for image in coco["images"]
     ]

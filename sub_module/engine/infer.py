@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from sub_module.export.runtime import SETTINGS_FILE, OnnxDetector
 from sub_module.plates import PlateReading, PlateStandard
+from sub_module.plates.instances import Findings
 
 
 class Detector(Protocol):
@@ -22,10 +23,17 @@ class Detector(Protocol):
 
     @property
     def categories(self) -> tuple[str, ...]:
-        """The classes that it detects as boxes, which mAP is taken over."""
+        """The classes that it finds, which mAP is taken over."""
+
+    @property
+    def has_masks(self) -> bool:
+        """Whether its findings have instances, so that there is a dv_mAP."""
+
+    def find(self, images: Sequence[NDArray[np.uint8]]) -> list[Findings]:
+        """Read images, each (H, W, 3) RGB uint8."""
 
     def predict(self, images: Sequence[NDArray[np.uint8]]) -> list[list[PlateReading]]:
-        """Read images, each (H, W, 3) RGB uint8; for each its readings, best first."""
+        """The readings of `find`: for each image, best first."""
 
 
 def load_detector(path: Path, num_threads: int = 2) -> Detector:

@@ -37,8 +37,8 @@ class _Part(nn.Module):
 def export(checkpoint: Path, out: Path) -> None:
     """Write a checkpoint's model as ONNX graphs with settings; `out` appears at once.
 
-    A model says which networks make a graph (`graph_examples`), each of which takes uint8 images
-    in any number. platenet has three: `detect.onnx` for whole images, `refine.onnx` for crops,
+    A model says which networks make a graph (`graph_examples`), each of which takes uint8 images.
+    platenet has three: `detect.onnx` for whole images, `refine.onnx` for crops,
     `read.onnx` for strips. Between them stand perspective crops, which OpenCV cuts from the
     full-resolution image faster than a graph can copy it.
 
@@ -72,6 +72,8 @@ def _export_part(model: PlateModel, name: str, example: Tensor, out: Path) -> di
     with torch.no_grad():
         outputs = part(example)
     names = [f"output_{i}" for i in range(len(outputs) if isinstance(outputs, tuple) else 1)]
+    # A graph that takes one image at a time still gives any number of rows.
+    dynamic = names if len(example) == 1 else ["input", *names]
     path = out / f"{name}.onnx"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -84,7 +86,7 @@ def _export_part(model: PlateModel, name: str, example: Tensor, out: Path) -> di
             opset_version=_OPSET,
             input_names=["input"],
             output_names=names,
-            dynamic_axes={key: {0: "batch"} for key in ["input", *names]},
+            dynamic_axes={key: {0: "batch"} for key in dynamic},
         )
     onnx.checker.check_model(str(path), full_check=True)
     return {"file": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}

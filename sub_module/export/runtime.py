@@ -13,9 +13,9 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from sub_module.errors import ModelError, PlateflowError
-from sub_module.models.platenet.inputs import InputSizes
-from sub_module.models.platenet.reading import PlateNetReader
+from sub_module.models.reader import build_reader
 from sub_module.plates import PlateReading, PlateStandard
+from sub_module.plates.instances import Findings
 
 SETTINGS_FILE = "settings.json"
 FORMAT = 1
@@ -23,7 +23,7 @@ Array = NDArray[Any]
 
 
 class OnnxDetector:
-    """An exported model on onnxruntime's CPU provider."""
+    """An exported model of any family on onnxruntime's CPU provider."""
 
     def __init__(self, model_dir: Path, num_threads: int = 2) -> None:
         """Load settings and graphs.
@@ -38,10 +38,8 @@ class OnnxDetector:
         settings = read_settings(model_dir)
         try:
             self.standard = PlateStandard.from_config(settings["standard"])
-            sizes = InputSizes.from_config(settings["model"]["sizes"])
             self.networks = OnnxNetworks(model_dir, settings["graphs"], num_threads)
-            reading = settings["model"]["reading"]
-            self._reader = PlateNetReader(self.standard, sizes, self.networks, **reading)
+            self._reader = build_reader(settings["model"], self.standard, self.networks)
         except ModelError:
             raise
         except (PlateflowError, KeyError, TypeError, ValueError, AttributeError) as error:
@@ -50,40 +48,37 @@ class OnnxDetector:
 
     @property
     def categories(self) -> tuple[str, ...]:
-        """Boards: the classes that it detects as boxes."""
-        return self.standard.board_labels
+        """The classes that it finds, which mAP is taken over."""
+        return self._reader.categories
+
+    @property
+    def has_masks(self) -> bool:
+        """Whether its findings have instances, so that there is a dv_mAP."""
+        return self._reader.has_masks
+
+    def find(self, images: Sequence[NDArray[np.uint8]]) -> list[Findings]:
+        """Read images, each (H, W, 3) RGB uint8."""
+        return self._reader.find(images)
 
     def predict(self, images: Sequence[NDArray[np.uint8]]) -> list[list[PlateReading]]:
-        """Read images, each (H, W, 3) RGB uint8; for each its readings, best first."""
-        return self._reader.read(images)
+        """The readings of `find`: for each image, best first."""
+        return [list(findings.readings) for findings in self.find(images)]
 
 
 class OnnxNetworks:
-    """platenet's networks on arrays (see `sub_module.models.platenet.reading.Networks`)."""
+    """A model's graphs on arrays (see `sub_module.models.reader.Networks`)."""
 
     def __init__(self, model_dir: Path, graphs: dict[str, Any], num_threads: int) -> None:
-        """Load the graphs `detect`, `refine` and `read`."""
+        """Load all graphs."""
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = num_threads
         # Threads of one graph that wait for its next run would take the cores from the others.
         options.add_session_config_entry("session.force_spinning_stop", "1")
-        names = ("detect", "refine", "read")
-        self._sessions = {name: _session(model_dir, graphs[name], options) for name in names}
+        self._sessions = {name: _session(model_dir, graphs[name], options) for name in graphs}
 
-    def detect(self, images: Array) -> tuple[Array, ...]:
+    def run(self, graph: str, inputs: Array) -> tuple[Array, ...]:
         """See `Networks`."""
-        return self._run("detect", images)
-
-    def refine(self, crops: Array) -> tuple[Array, ...]:
-        """See `Networks`."""
-        return self._run("refine", crops)
-
-    def read(self, strips: Array) -> Array:
-        """See `Networks`."""
-        return self._run("read", strips)[0]
-
-    def _run(self, name: str, array: Array) -> tuple[Array, ...]:
-        return tuple(self._sessions[name].run(None, {"input": array}))
+        return tuple(self._sessions[graph].run(None, {"input": inputs}))
 
 
 def read_settings(model_dir: Path) -> dict[str, Any]:

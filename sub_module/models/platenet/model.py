@@ -6,30 +6,23 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor
 
 from sub_module.models.base import PlateModel
 from sub_module.models.platenet.inputs import InputSizes
 from sub_module.models.platenet.losses import classes_loss, corner_loss, heat_loss, offset_loss
 from sub_module.models.platenet.networks import ColumnReader, CornerRefiner, PlateDetector
-from sub_module.models.platenet.reading import PlateNetReader
 from sub_module.models.platenet.samples import PlateTrainingSet, collate_samples
 from sub_module.models.registry import MODELS
-from sub_module.plates import PlateReading, PlateStandard
-
-Array = NDArray[Any]
 
 
 @MODELS.register_module()
 class PlateNet(PlateModel):
     """The three networks together, trained in one go.
 
-    `detect`, `refine` and `read` are the networks as a reader uses them; `reader` puts them
-    together; `forward` is what mmengine's Runner calls.
+    `detect`, `refine` and `read` are the networks as a reader uses them.
     """
 
     def __init__(
@@ -49,21 +42,14 @@ class PlateNet(PlateModel):
             reading: What `PlateNetReader` is told.
             loss_weights: For `heat`, `corners`, `offsets`, `layouts`, `is_plate`, `columns`.
         """
-        super().__init__()
-        self.standard = PlateStandard.from_config(plates)
+        super().__init__(plates, {"sizes": sizes, "reading": reading})
         self.sizes = InputSizes.from_config(sizes)
         self.detector = PlateDetector(widths["detector"])
         self.refiner = CornerRefiner(widths["refiner"], len(self.standard.layouts), self.sizes.crop)
         self.column_reader = ColumnReader(
             widths["reader"], len(self.standard.alphabet), self.sizes.strip[1]
         )
-        self.reader = PlateNetReader(self.standard, self.sizes, _TorchNetworks(self), **reading)
         self._loss_weights = dict(loss_weights)
-
-    @property
-    def categories(self) -> tuple[str, ...]:
-        """Boards: the classes that it detects as boxes."""
-        return self.standard.board_labels
 
     def detect(self, images_NCHW: Tensor) -> tuple[Tensor, Tensor]:
         """Peaks (N, 1, h, w): probability where a cell is a local maximum, else 0; and corner
@@ -81,24 +67,11 @@ class PlateNet(PlateModel):
         """Column probabilities (N, T, 1 + A)."""
         return torch.softmax(self.column_reader(strips_NCHW), dim=2)
 
-    def forward(self, mode: str = "tensor", **batch: Any) -> Any:
-        """What the Runner calls.
-
-        Args:
-            mode: `loss`: `batch` is what `collate_samples` made; returns losses by name.
-                `predict`: `batch` has `images`, a list of RGB arrays, and `image_ids`; returns
-                dicts of image_id and readings. `tensor`: as `loss`, returns the raw outputs.
-            batch: See `mode`.
-        """
-        if mode == "predict":
-            readings = self.reader.read(batch["images"])
-            ids = batch["image_ids"]
-            return [{"image_id": i, "readings": r} for i, r in zip(ids, readings, strict=True)]
+    def losses(self, **batch: Tensor) -> dict[str, Tensor]:
+        """The weighted losses of what `collate_samples` joined."""
         heat, corners = self.detector(batch["images"])
         offsets, layouts, is_plate = self.refiner(batch["crops"])
         columns = self.column_reader(batch["strips"])
-        if mode == "tensor":
-            return heat, corners, offsets, layouts, is_plate, columns
         with_plate = batch["is_plate"]
         plate_loss = F.binary_cross_entropy_with_logits(is_plate[:, 0].float(), with_plate)
         losses = {
@@ -112,7 +85,7 @@ class PlateNet(PlateModel):
         return {f"loss_{name}": loss * self._loss_weights[name] for name, loss in losses.items()}
 
     def training_set(self, coco_file: Path, settings: Mapping[str, Any]) -> PlateTrainingSet:
-        """Samples of a recorded set for `forward(mode="loss")`, joined by `collate`.
+        """Samples of a recorded set for `losses`, joined by `collate`.
 
         Args:
             coco_file: As `record` wrote it.
@@ -141,31 +114,12 @@ class PlateNet(PlateModel):
             "read": images(1, self.sizes.strip),
         }
 
-    def predict(self, images: Sequence[NDArray[np.uint8]]) -> list[list[PlateReading]]:
-        """Read images, each (H, W, 3) RGB."""
-        return self.reader.read(images)
-
-
-class _TorchNetworks:
-    """A PlateNet's networks on arrays (see `reading.Networks`)."""
-
-    def __init__(self, model: PlateNet) -> None:
-        # A tuple keeps torch from registering the model as a module of itself.
-        self._model = (model,)
-
-    def detect(self, images: Array) -> tuple[Array, ...]:
-        return self._run("detect", images)
-
-    def refine(self, crops: Array) -> tuple[Array, ...]:
-        return self._run("refine", crops)
-
-    def read(self, strips: Array) -> Array:
-        return self._run("read", strips)[0]
-
-    def _run(self, name: str, array: Array) -> tuple[Array, ...]:
-        model = self._model[0]
-        device = next(model.parameters()).device
-        with torch.inference_mode():
-            out = getattr(model, name)(torch.from_numpy(array).to(device))
-        outputs = out if isinstance(out, tuple) else (out,)
-        return tuple(tensor.float().cpu().numpy() for tensor in outputs)
+    def head_sizes(self) -> dict[str, tuple[int, int]]:
+        """Layouts of the refiner, characters and the blank of the reader."""
+        # The refiner's other outputs are four corners and the plate's probability.
+        layouts = self.refiner.head.out_features - 9
+        characters = self.column_reader.classify.out_channels
+        return {
+            "layouts": (layouts, len(self.standard.layouts)),
+            "characters": (characters, 1 + len(self.standard.alphabet)),
+        }

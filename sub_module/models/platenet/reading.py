@@ -1,9 +1,9 @@
-"""From images to readings with platenet's networks, whoever runs them: torch or an ONNX runtime."""
+"""From images to readings with platenet's three graphs: detect, refine, read."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sub_module.datasets.rectify import rectify
 from sub_module.models.platenet.decode import RowText, decode_peaks, decode_row
 from sub_module.models.platenet.inputs import STRIDE, InputSizes, fit_scale, letterbox
+from sub_module.models.reader import Networks
 from sub_module.plates import Layout, PlateReading, PlateStandard
 from sub_module.plates.geometry import (
     UNIT_SQUARE,
@@ -20,26 +21,20 @@ from sub_module.plates.geometry import (
     map_points,
     plate_to_image,
 )
+from sub_module.plates.instances import Findings
 
-Array = NDArray[Any]
 Image = NDArray[np.uint8]
-
 
 # Smaller quadrangles hold no text.
 _MIN_AREA_PX = 16.0
 
 
-class Networks(Protocol):
-    """The three networks on arrays; `PlateNet` says what goes in and out."""
-
-    def detect(self, images: Array) -> tuple[Array, ...]:
-        """(N, 3, H, W) uint8 to peaks and corner offsets."""
-
-    def refine(self, crops: Array) -> tuple[Array, ...]:
-        """(N, 3, H, W) uint8 to offsets, layout and plate probabilities."""
-
-    def read(self, strips: Array) -> Array:
-        """(N, 1, H, W) uint8 to column probabilities."""
+def build(
+    model_config: Mapping[str, Any], standard: PlateStandard, networks: Networks
+) -> PlateNetReader:
+    """See `models.reader.build_reader`."""
+    sizes = InputSizes.from_config(model_config["sizes"])
+    return PlateNetReader(standard, sizes, networks, **model_config["reading"])
 
 
 class _Candidate:
@@ -61,6 +56,8 @@ class _Candidate:
 class PlateNetReader:
     """Detect, refine twice, read the rows, put the texts together."""
 
+    has_masks = False
+
     def __init__(
         self,
         standard: PlateStandard,
@@ -78,7 +75,8 @@ class PlateNetReader:
         Args:
             standard: The plates to read.
             sizes: What the networks look at.
-            networks: Who runs them.
+            networks: `detect` takes whole images (N, 3, H, W) uint8, `refine` crops, and `read`
+                strips (N, 1, H, W); `PlateNet` says what they give.
             min_heat: Peaks below this are not looked at.
             min_plate: Crops whose plate probability is below this are dropped.
             min_score: Readings below this are dropped.
@@ -96,8 +94,13 @@ class PlateNetReader:
         self._num_refinements = num_refinements
         self._overlap = overlap
 
-    def read(self, images: Sequence[Image]) -> list[list[PlateReading]]:
-        """Read images, each (H, W, 3) RGB uint8; for each its readings, best first."""
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """Boards: the classes that it finds."""
+        return self._standard.board_labels
+
+    def find(self, images: Sequence[Image]) -> list[Findings]:
+        """Read images, each (H, W, 3) RGB uint8."""
         candidates = self._detect(images)
         for _ in range(self._num_refinements):
             candidates = self._refine(images, candidates)
@@ -107,14 +110,16 @@ class PlateNetReader:
             reading = self._reading(candidate, rows)
             if reading is not None and reading.score >= self._min_score:
                 readings[candidate.image_index].append(reading)
-        return [sorted(found, key=lambda reading: -reading.score) for found in readings]
+        return [
+            Findings(tuple(sorted(found, key=lambda reading: -reading.score))) for found in readings
+        ]
 
     def _detect(self, images: Sequence[Image]) -> list[_Candidate]:
         if not len(images):
             return []
         size = self._sizes.detector
         inputs = np.stack([letterbox(image, size).transpose(2, 0, 1) for image in images])
-        heats, corners = self._networks.detect(inputs)
+        heats, corners = self._networks.run("detect", inputs)
         candidates = []
         for index, image in enumerate(images):
             quads, heat = decode_peaks(
@@ -138,7 +143,7 @@ class PlateNetReader:
         region, size = self._sizes.crop_region, self._sizes.crop
         crops = [rectify(images[c.image_index], c.corners, region, size) for c in candidates]
         inputs = np.ascontiguousarray(np.stack(crops).transpose(0, 3, 1, 2))
-        offsets, layouts, plates = self._networks.refine(inputs)
+        offsets, layouts, plates = self._networks.run("refine", inputs)
         kept = []
         for n, candidate in enumerate(candidates):
             candidate.plate_probability = float(plates[n, 0])
@@ -174,7 +179,7 @@ class PlateNetReader:
                 strip = rectify(image, candidate.corners, row.box, self._sizes.strip)
                 strips.append(cv2.cvtColor(strip, cv2.COLOR_RGB2GRAY)[None])
                 slots.append(row.slots)
-        probabilities = self._networks.read(np.stack(strips))
+        (probabilities,) = self._networks.run("read", np.stack(strips))
         texts = (
             decode_row(columns, row, self._standard.alphabet)
             for columns, row in zip(probabilities, slots, strict=True)

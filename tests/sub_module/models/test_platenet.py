@@ -68,19 +68,23 @@ class OracleNetworks:
         # Strips are asked for in this order: best heat first is not known here, so one plate each.
         self.layout = standard.layout(truth.readings[0].layout)
 
-    def detect(self, images: np.ndarray) -> tuple[np.ndarray, ...]:
+    def run(self, graph: str, inputs: np.ndarray) -> tuple[np.ndarray, ...]:
+        answers = {"detect": self.detect, "refine": self.refine, "read": self.read}
+        return answers[graph]()
+
+    def detect(self) -> tuple[np.ndarray, ...]:
         shape = (self.truth.height, self.truth.width)
         scale = fit_scale(shape, self.sizes.detector)
         quads = [np.array(r.corners) * scale for r in self.truth.readings]
         heat, corners, _ = detector_targets(quads, self.sizes.detector)
         return (heat == 1).astype(np.float32)[None], corners[None]
 
-    def refine(self, crops: np.ndarray) -> tuple[np.ndarray, ...]:
+    def refine(self) -> tuple[np.ndarray, ...]:
         index = list(self.standard.layouts).index(self.layout)
         layouts = np.eye(len(self.standard.layouts), dtype=np.float32)[[index]]
         return np.zeros((1, 4, 2), np.float32), layouts, np.ones((1, 1), np.float32)
 
-    def read(self, strips: np.ndarray) -> np.ndarray:
+    def read(self) -> tuple[np.ndarray, ...]:
         to_plate = image_to_plate(np.array(self.truth.readings[0].corners))
         rows = []
         for row in self.layout.rows:
@@ -93,7 +97,7 @@ class OracleNetworks:
                     inside.append((self.standard.alphabet.index(character), shares))
             labels = column_labels(inside, self.sizes.columns)
             rows.append(np.eye(1 + len(self.standard.alphabet), dtype=np.float32)[labels])
-        return np.stack(rows)
+        return (np.stack(rows),)
 
 
 @STANDARDS
@@ -107,9 +111,9 @@ def test_right_networks_give_right_readings(standard: PlateStandard, tmp_path: P
     assert len(single) > 10
     for truth in single:
         oracle = OracleNetworks(truth, standard, sizes)
-        ((found,),) = PlateNetReader(standard, sizes, oracle, **reading).read(
-            [load_image(truth.path)]
-        )
+        reader = PlateNetReader(standard, sizes, oracle, **reading)
+        (findings,) = reader.find([load_image(truth.path)])
+        (found,) = findings.readings
         (wanted,) = truth.readings
         assert (found.layout, found.text) == (wanted.layout, wanted.text)
         assert np.array(found.corners) == pytest.approx(np.array(wanted.corners), abs=0.05)

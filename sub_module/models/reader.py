@@ -1,0 +1,66 @@
+"""From images to readings with a model's graphs, whoever runs them: torch or an ONNX runtime.
+
+Imports no torch: reading with an exported model need not wait for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sub_module.errors import ModelError
+from sub_module.plates import PlateStandard
+from sub_module.plates.instances import Findings
+
+Array = NDArray[Any]
+
+# Model type to its family's package, whose module `reading` puts its graphs together.
+_FAMILIES = {"PlateNet": "platenet", "MaskRCNNSwin": "mask_rcnn_swin"}
+
+
+class Networks(Protocol):
+    """A model's graphs by name, on arrays."""
+
+    def run(self, graph: str, inputs: Array) -> tuple[Array, ...]:
+        """Outputs of a graph; the model family says what goes in and out."""
+
+
+class Reader(Protocol):
+    """What finds plates in images."""
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """The classes that it finds, which mAP is taken over."""
+
+    @property
+    def has_masks(self) -> bool:
+        """Whether its findings have instances."""
+
+    def find(self, images: Sequence[NDArray[np.uint8]]) -> list[Findings]:
+        """Read images, each (H, W, 3) RGB uint8."""
+
+
+def build_reader(
+    model_config: Mapping[str, Any], standard: PlateStandard, networks: Networks
+) -> Reader:
+    """The reader of a model family, over its graphs.
+
+    Args:
+        model_config: `model` of a config.
+        standard: The plates to read.
+        networks: Who runs the graphs.
+
+    Raises:
+        ModelError: The type is unknown.
+        PlateflowError, KeyError, TypeError, ValueError: The config does not fit the family.
+    """
+    name = str(model_config.get("type", "")).rsplit(".", 1)[-1]
+    if name not in _FAMILIES:
+        raise ModelError(f"model.type: {name!r} is none of: {', '.join(sorted(_FAMILIES))}")
+    reading = import_module(f"sub_module.models.{_FAMILIES[name]}.reading")
+    reader: Reader = reading.build(model_config, standard, networks)
+    return reader
