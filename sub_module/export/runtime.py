@@ -13,7 +13,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from sub_module.errors import ModelError, PlateflowError
-from sub_module.models.reader import build_reader
+from sub_module.models.reader import build_reader, graph_names
 from sub_module.plates import PlateReading, PlateStandard
 from sub_module.plates.instances import Findings
 
@@ -38,7 +38,8 @@ class OnnxDetector:
         settings = read_settings(model_dir)
         try:
             self.standard = PlateStandard.from_config(settings["standard"])
-            self.networks = OnnxNetworks(model_dir, settings["graphs"], num_threads)
+            graphs = {name: settings["graphs"][name] for name in graph_names(settings["model"])}
+            self.networks = OnnxNetworks(model_dir, graphs, num_threads)
             self._reader = build_reader(settings["model"], self.standard, self.networks)
         except ModelError:
             raise

@@ -7,18 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from importlib import import_module
+from types import ModuleType
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sub_module.errors import ModelError
+from sub_module.errors import ConfigError
 from sub_module.plates import PlateStandard
 from sub_module.plates.instances import Findings
 
 Array = NDArray[Any]
 
-# Model type to its family's package, whose module `reading` puts its graphs together.
+# Model type to its family's package; its module `reading` has `GRAPHS`, their names, and `build`,
+# which puts them together.
 _FAMILIES = {"PlateNet": "platenet", "MaskRCNNSwin": "mask_rcnn_swin"}
 
 
@@ -44,6 +46,16 @@ class Reader(Protocol):
         """Read images, each (H, W, 3) RGB uint8."""
 
 
+def graph_names(model_config: Mapping[str, Any]) -> tuple[str, ...]:
+    """The graphs that a model family's reader runs.
+
+    Raises:
+        ConfigError: The type is unknown.
+    """
+    names: tuple[str, ...] = _reading_module(model_config).GRAPHS
+    return names
+
+
 def build_reader(
     model_config: Mapping[str, Any], standard: PlateStandard, networks: Networks
 ) -> Reader:
@@ -55,12 +67,15 @@ def build_reader(
         networks: Who runs the graphs.
 
     Raises:
-        ModelError: The type is unknown.
+        ConfigError: The type is unknown.
         PlateflowError, KeyError, TypeError, ValueError: The config does not fit the family.
     """
+    reader: Reader = _reading_module(model_config).build(model_config, standard, networks)
+    return reader
+
+
+def _reading_module(model_config: Mapping[str, Any]) -> ModuleType:
     name = str(model_config.get("type", "")).rsplit(".", 1)[-1]
     if name not in _FAMILIES:
-        raise ModelError(f"model.type: {name!r} is none of: {', '.join(sorted(_FAMILIES))}")
-    reading = import_module(f"sub_module.models.{_FAMILIES[name]}.reading")
-    reader: Reader = reading.build(model_config, standard, networks)
-    return reader
+        raise ConfigError(f"model.type: {name!r} is none of: {', '.join(sorted(_FAMILIES))}")
+    return import_module(f"sub_module.models.{_FAMILIES[name]}.reading")

@@ -25,6 +25,7 @@ from sub_module.plates.instances import Findings
 
 Image = NDArray[np.uint8]
 
+GRAPHS = ("detect", "refine", "read")
 # Smaller quadrangles hold no text.
 _MIN_AREA_PX = 16.0
 
