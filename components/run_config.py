@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
-from sub_module.engine.config import load_config
+import yaml
+
+from sub_module.engine.config import load_config, parse_overrides
 from sub_module.engine.train_settings import check_train_settings
 from sub_module.errors import ConfigError
 
@@ -37,3 +42,49 @@ def run_config(name_or_path: str, overrides: Mapping[str, Any] | None = None) ->
                 "choose (val) and to test (test) a model"
             )
     return config
+
+
+def read_overrides(file: Path | None) -> dict[str, Any]:
+    """Overrides from a YAML or JSON file: a mapping of dotted keys to values; none from None.
+
+    Raises:
+        ConfigError: The file cannot be read, or is no such mapping; the message names file and key.
+    """
+    if file is None:
+        return {}
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: {getattr(error, 'strerror', None) or 'not text'}") from error
+    except (yaml.YAMLError, ValueError) as error:
+        # A ValueError is a date that does not exist.
+        raise ConfigError(f"{file}: not YAML: {str(error).splitlines()[0]}") from error
+    if not isinstance(content, dict) or not content:
+        raise ConfigError(f"{file}: expected config keys and values, such as `train.lr: 0.001`")
+    overrides: dict[str, Any] = {}
+    for key, value in content.items():
+        if not isinstance(key, str):
+            raise ConfigError(f"{file}: {key!r} is no config key")
+        try:
+            text = json.dumps(value, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            kind = type(value).__name__
+            raise ConfigError(f"{file}: {key}: a {kind} that no config can hold") from error
+        # JSON is YAML, and --set says what a number is.
+        overrides |= parse_overrides([f"{key}={text}"])
+    return overrides
+
+
+@contextmanager
+def named_by(file: Path | None, overrides: Mapping[str, Any]) -> Iterator[None]:
+    """Let an error that is about one of a file's overrides name the file.
+
+    Raises:
+        ConfigError: As it was raised inside, with the file's name before it.
+    """
+    try:
+        yield
+    except ConfigError as error:
+        if file is not None and any(key in str(error) for key in overrides):
+            raise ConfigError(f"{file}: {error}") from error
+        raise

@@ -57,9 +57,7 @@ def scene(num_images: int, seed: int) -> tuple[COCO, Detections]:
             found.append({"score": float(rng.random())} | ids | _place(off))
     coco = COCO()
     coco.dataset = {
-        "images": [
-            {"id": i, "width": WIDTH, "height": HEIGHT} for i in range(1, num_images + 1)
-        ],
+        "images": [{"id": i, "width": WIDTH, "height": HEIGHT} for i in range(1, num_images + 1)],
         "categories": [{"id": i, "name": n} for i, n in enumerate(STANDARD.classes, start=1)],
         "annotations": annotations,
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from components.evaluate.checkpoints import described, further_checkpoints
 from components.step import Step
 from sub_module.engine.evaluate import Evaluation, evaluate
 from sub_module.engine.infer import load_detector
@@ -14,26 +15,49 @@ from sub_module.files import write_json
 Scores = dict[str, float]
 
 
-def best_candidate(step: Step, checkpoints: Sequence[Path], val: Path) -> tuple[Path, Scores]:
-    """Score every checkpoint on the COCO file `val`; the best by `evaluate.keys` and its scores.
+def best_candidate(step: Step, own: Sequence[Path], val: Path) -> tuple[Path, Scores, Evaluation]:
+    """Score checkpoints on the COCO file `val` and choose the best by `evaluate.keys`.
 
     All scores are written to `candidates.json` in the step's folder.
 
+    Args:
+        step: Its config names further checkpoints in `evaluate.candidates`.
+        own: The run's checkpoints.
+        val: What to score on.
+
+    Returns:
+        The best checkpoint, its scores, and what they were taken from.
+
     Raises:
-        ConfigError: A key names no figure of any candidate, such as dv_mAP without masks.
-        ModelError: A checkpoint cannot be used.
+        ConfigError: A key names no figure of any candidate, such as dv_mAP without masks; or the
+            further candidates cannot be found.
+        ModelError: A checkpoint cannot be used; none has been scored then.
     """
-    candidates = []
-    for checkpoint in checkpoints:
-        evaluation = evaluate(load_detector(checkpoint), val, step.progress)
-        candidates.append((checkpoint, scores_of(evaluation)))
-    best = choose([scores for _, scores in candidates], step.config["evaluate"]["keys"])
+    keys = step.config["evaluate"]["keys"]
+    further = further_checkpoints(step.config, step.volume, step.run)
+    paths = dict.fromkeys(path.resolve() for path in (*own, *further))
+    candidates = described(list(paths), step.standard)
+    scores: list[Scores] = []
+    best: Evaluation | None = None
+    for candidate in candidates:
+        evaluation = evaluate(load_detector(candidate.path), val, step.progress)
+        scores.append(scores_of(evaluation))
+        # Only one is kept: the findings of many candidates would fill the memory.
+        if best is None or _rank(scores[-1], keys) > _rank(scores_of(best), keys):
+            best = evaluation
+    chosen = choose(scores, keys)
     rows = [
-        {"checkpoint": str(checkpoint.relative_to(step.volume)), "metrics": scores}
-        for checkpoint, scores in candidates
+        {
+            "checkpoint": str(candidate.path.relative_to(step.volume)),
+            "family": candidate.family,
+            "epoch": candidate.epoch,
+            "metrics": figures,
+        }
+        for candidate, figures in zip(candidates, scores, strict=True)
     ]
-    write_json(step.folder / "candidates.json", {"candidates": rows, "best": best})
-    return candidates[best]
+    write_json(step.folder / "candidates.json", {"candidates": rows, "best": chosen, "keys": keys})
+    assert best is not None  # `choose` refuses an empty list.
+    return candidates[chosen].path, scores[chosen], best
 
 
 def scores_of(evaluation: Evaluation) -> Scores:
@@ -61,5 +85,9 @@ def choose(candidates: Sequence[Scores], keys: Sequence[str]) -> int:
     for key in keys:
         if key not in known:
             raise ConfigError(f"evaluate.keys: no candidate has {key!r}; there are {known}")
-    ranks = [[scores.get(key, float("-inf")) for key in keys] for scores in candidates]
+    ranks = [_rank(scores, keys) for scores in candidates]
     return ranks.index(max(ranks))
+
+
+def _rank(scores: Scores, keys: Sequence[str]) -> list[float]:
+    return [scores.get(key, float("-inf")) for key in keys]

@@ -12,15 +12,19 @@ def evaluate(
     best: dsl.Output[dsl.Model],
     metrics: dsl.Output[dsl.Metrics],
 ) -> None:
-    """mAP, dv_mAP and EIR on the validation images."""
+    """mAP, dv_mAP and EIR on the validation images; curves and the hardest images of the best."""
     from components.evaluate.candidates import best_candidate
+    from components.evaluate.curves import precision_curves, write_curves
+    from components.evaluate.hardest import write_hardest
     from components.step import Result, Step, run_step
 
     step = Step("evaluate", volume, run)
 
     def work() -> Result:
         val = step.path_of(training_set) / "val.json"
-        checkpoint, scores = best_candidate(step, step.read_paths(candidates), val)
+        checkpoint, scores, found = best_candidate(step, step.read_paths(candidates), val)
+        write_curves(step.folder, precision_curves(found, step.standard))
+        write_hardest(step, found)
         return Result({"best": checkpoint}, scores)
 
     inputs = [training_set, candidates]

@@ -14,6 +14,13 @@ name = "plate_training"
 evaluate = dict(
     # The candidate with the highest value of the first key is kept; the next keys break ties.
     keys=["EIR", "mAP"],
+    # Further checkpoints to compare with the run's own best and last: files or patterns, of any
+    # model family, such as "searches/tune/*/best.pth", or "runs/{run}/train/epoch_*.pth" for the
+    # epochs that this run keeps. Relative to PLATEFLOW_HOME, the volume that all steps share; a
+    # file elsewhere is refused: copy it there.
+    candidates=[],
+    # How many of the images that the best candidate read worst stand in the report.
+    num_hardest=12,
 )
 
 test = dict(

@@ -7,8 +7,8 @@ those in `DIR/test`, which the split of `platenet_kr` keeps over photographs of 
 from mmengine.config import read_base
 
 with read_base():
-    from .platenet_kr import *
     from ..datasets.drawn import dataset as _default
+    from .platenet_kr import *
 
 dataset["draw"].update(
     num_images=1786,

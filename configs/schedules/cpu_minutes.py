@@ -14,16 +14,34 @@ train = dict(
     warm_up_iters=100,
     first_lr=0.05,
     final_lr=0.01,
-    # Epochs between validations, and the metric whose best epoch is kept beside the last.
+    # So many epochs, or iterations, between validations; the last one ends with a validation too.
     val_interval=1,
+    # epoch or iteration; within an epoch, checkpoints are saved as often as validated.
+    val_unit="epoch",
+    # The metric whose best checkpoint is kept beside the last: EIR, mAP or, with masks, dv_mAP.
     best_metric="EIR",
+    # Validation images that are drawn with their readings, for TensorBoard and `pictures/`.
+    num_pictures=4,
+    # Shares of the memory (the machine's, the container's or the GPU's, whichever is fullest):
+    # above the first a validation is skipped; above the second training saves a checkpoint and
+    # ends. 1.0: never.
+    memory=dict(skip_validation=0.90, stop=0.95),
+    # A checkpoint to start from, of the same model and plate standard; None: random weights.
+    weights=None,
+    # A file of pretrained backbone weights to start from, if the model takes one; None: random.
+    backbone_weights=None,
     # None: as many as GPUs; without one, two single-threaded processes.
     num_processes=None,
     # Processes that load data for each training process; 0: it loads its own.
     num_workers=0,
-    # float32, bfloat16, or auto: bfloat16 where the hardware computes in it.
+    # float32, bfloat16, float16 (on a GPU), or auto: bfloat16 where the hardware computes in it.
     precision="auto",
+    # Whether torch compiles the training step: minutes at the start, then perhaps faster steps.
+    compile=False,
     seed=0,
+    # Whether the same seed gives the same weights to the last bit, on the same machine with as many
+    # processes and no interruption; slower on a GPU.
+    deterministic=False,
     # Steps between log lines.
     log_interval=20,
     samples=dict(

@@ -1,9 +1,9 @@
-"""Training curves as inline SVG."""
+"""Curves of training and evaluation as inline SVG."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ import matplotlib
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
+from components.evaluate.curves import PrecisionCurve, curves_figure
 from pipelines.report.run_files import Curve
 
 _COLOURS = ("#1d6fb8", "#d9480f", "#0b7a75", "#7048e8", "#a61e4d", "#5c6b00", "#495057")
@@ -77,6 +78,14 @@ def training_charts(curves: Mapping[str, Curve]) -> list[Chart]:
     return charts
 
 
+def precision_chart(curves: Sequence[PrecisionCurve]) -> Markup | None:
+    """The precision-recall curves as one picture; None when there are none."""
+    if not curves:
+        return None
+    with matplotlib.rc_context(_STYLE | {"svg.hashsalt": "precision"}):
+        return _svg_of(curves_figure(curves))
+
+
 def _svg(kind: _Kind, curves: Mapping[str, Curve]) -> Markup:
     # The salt keeps the ids of one page's pictures apart, and one run's page the same each time.
     with matplotlib.rc_context(_STYLE | {"svg.hashsalt": kind.title}):
@@ -97,7 +106,11 @@ def _svg(kind: _Kind, curves: Mapping[str, Curve]) -> Markup:
         axes.set_ylim(*kind.limits)
         axes.set_xlabel("iteration")
         figure.legend(loc="outside upper left", ncols=3, fontsize=8, handlelength=1.4)
-        buffer = io.StringIO()
-        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+        return _svg_of(figure)
+
+
+def _svg_of(figure: Figure) -> Markup:
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     text = buffer.getvalue()
     return Markup(text[text.index("<svg") :])

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipelines.report.evaluation import EvaluationFiles, read_evaluation
 from pipelines.runs import RunRecord, StepRecord, read_run, read_steps
 from sub_module.engine.config import load_config
 from sub_module.errors import DataError, RunError
@@ -45,6 +46,7 @@ class RunFiles:
         config: The resolved config.
         steps: In the order in which they started.
         curves: By name, such as `loss`, or `detector/loss` where several models are trained.
+        evaluation: What the evaluate step left beside its figures.
         images: Empty when the run did not come to its test.
         test_metrics: As the test wrote them.
         rejected: `file` and `reason` of what the record step left out.
@@ -57,6 +59,7 @@ class RunFiles:
     config: dict[str, Any]
     steps: tuple[StepRecord, ...]
     curves: dict[str, Curve]
+    evaluation: EvaluationFiles
     images: tuple[TestImage, ...]
     test_metrics: dict[str, Any]
     rejected: tuple[dict[str, str], ...]
@@ -83,6 +86,7 @@ def read_files(run_dir: Path) -> RunFiles:
         config=load_config(str(config_file)),
         steps=tuple(read_steps(run_dir).values()),
         curves=_read_curves(run_dir / "train"),
+        evaluation=read_evaluation(run_dir),
         images=images,
         test_metrics=test_metrics,
         rejected=_read_rejected(rejected_file),

@@ -1,9 +1,10 @@
-"""Pictures of single plates: what the model read rightly, wrongly, missed or made up."""
+"""Pictures of plates: what the model read rightly, wrongly, missed or made up."""
 
 from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from itertools import groupby
@@ -17,11 +18,13 @@ from sub_module.datasets.coco import load_image
 from sub_module.errors import DataError
 from sub_module.plates import PlateReading, PlateStandard
 from sub_module.plates.picture import annotate
+from sub_module.plates.reading import Point
 
 _WIDTH_PX, _HEIGHT_PX = 360, 240
 _JPEG_QUALITY = 82
 # Pieces of a text; the second entry says whether the piece differs from the other text.
 Pieces = tuple[tuple[str, bool], ...]
+Corners = tuple[Point, Point, Point, Point]
 
 
 @dataclass(frozen=True)
@@ -52,14 +55,10 @@ def sample(
     shown = reading or truth
     if shown is None:
         raise ValueError("a sample needs a truth or a reading")
-    try:
-        picture = _data_url(_close_up(load_image(path), shown, standard))
-    except DataError:
-        picture = None
     truth_text, read_text = (plate.text if plate else "" for plate in (truth, reading))
     return Sample(
         file=path.name,
-        picture=picture,
+        picture=picture_of(path, [shown], standard),
         truth=_pieces(truth_text, read_text),
         read=_pieces(read_text, truth_text),
         score=reading.score if reading else None,
@@ -69,6 +68,14 @@ def sample(
             else None
         ),
     )
+
+
+def pieces_of(texts: Sequence[str], others: Sequence[str]) -> tuple[Pieces, ...]:
+    """Texts that are not found among the others cut where they differ, if there is one of each."""
+    own = [text for text in texts if text not in others]
+    rest = [text for text in others if text not in texts]
+    other = rest[0] if len(own) == len(rest) == 1 else ""
+    return tuple(_pieces(text, other if text in own else "") for text in texts)
 
 
 def _pieces(text: str, other: str) -> Pieces:
@@ -82,12 +89,25 @@ def _pieces(text: str, other: str) -> Pieces:
     return tuple((text[i1:i2], tag != "equal") for tag, i1, i2, _, _ in codes if i2 > i1)
 
 
+def picture_of(path: Path, plates: Sequence[PlateReading], standard: PlateStandard) -> str | None:
+    """A data URL of a JPEG of these plates, marked, and what is round them.
+
+    Returns:
+        None when the image cannot be read, or there are no plates.
+    """
+    try:
+        return _data_url(_close_up(load_image(path), plates, standard)) if plates else None
+    except DataError:
+        return None
+
+
 def _close_up(
-    image: npt.NDArray[np.uint8], plate: PlateReading, standard: PlateStandard
+    image: npt.NDArray[np.uint8], plates: Sequence[PlateReading], standard: PlateStandard
 ) -> npt.NDArray[np.uint8]:
     height_px, width_px = image.shape[:2]
-    x1, y1, x2, y2 = plate.box
-    # The plate takes about half of the width, so that one sees where it hangs.
+    boxes = np.array([plate.box for plate in plates])
+    (x1, y1), (x2, y2) = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
+    # They take about half of the width, so that one sees where they hang.
     wanted = max(2 * (x2 - x1), 2.4 * (y2 - y1) * _WIDTH_PX / _HEIGHT_PX, 64)
     crop_width = round(min(wanted, width_px))
     crop_height = round(min(wanted * _HEIGHT_PX / _WIDTH_PX, height_px))
@@ -97,10 +117,15 @@ def _close_up(
     scale = min(_WIDTH_PX / crop_width, _HEIGHT_PX / crop_height)
     size = (max(1, round(crop_width * scale)), max(1, round(crop_height * scale)))
     close_up = np.asarray(Image.fromarray(crop).resize(size, Image.Resampling.BICUBIC))
+    moved = [replace(plate, corners=_moved(plate, left, top, scale)) for plate in plates]
+    return annotate(close_up, moved, standard)
+
+
+def _moved(plate: PlateReading, left: int, top: int, scale: float) -> Corners:
     first, second, third, fourth = (
         ((x - left) * scale, (y - top) * scale) for x, y in plate.corners
     )
-    return annotate(close_up, [replace(plate, corners=(first, second, third, fourth))], standard)
+    return first, second, third, fourth
 
 
 def _data_url(image: npt.NDArray[np.uint8]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import platform
+from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -24,10 +25,11 @@ def summarize(run: RunFiles) -> dict[str, Any]:
 
     Returns:
         Plain data: `run`, `metrics` (`mAP`, `dv_mAP` and `EIR` always, null where the model or the
-        run has none), `seconds` (of the last attempt) and `errors` by component, `model.path`,
-        `dataset.name`, `.counts`, `.rejected` (the first files that were left out, each with
-        `file` and `reason`) and `.rejected_file` (which names all of them), `pipeline`, `version`,
-        `overrides`, `versions`, `machine.num_cores` and `.memory_gb`.
+        run has none), `candidates` (each with `checkpoint`, `family`, `epoch`, `metrics` and
+        whether it was the `best`), `seconds` (of the last attempt) and `errors` by component,
+        `model.path`, `dataset.name`, `.counts`, `.rejected` (the first files that were left out,
+        each with `file` and `reason`) and `.rejected_file` (which names all of them), `pipeline`,
+        `version`, `overrides`, `versions`, `machine.num_cores` and `.memory_gb`.
     """
     steps = {step.component: step for step in run.steps}
     metrics: dict[str, Any] = dict.fromkeys(("mAP", "dv_mAP", "EIR", "wrong_share"))
@@ -38,6 +40,7 @@ def summarize(run: RunFiles) -> dict[str, Any]:
     return {
         "run": run.name,
         "metrics": {name: _finite(value) for name, value in metrics.items()},
+        "candidates": [asdict(candidate) for candidate in run.evaluation.candidates],
         "seconds": {step.component: step.seconds for step in run.steps},
         "errors": {step.component: step.error for step in run.steps if step.error},
         "model": {"path": _model_path(run)},

@@ -3,32 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from pipelines.report.charts import training_charts
+from pipelines.report.charts import precision_chart, training_charts
 from pipelines.report.confusion import confusion_table
+from pipelines.report.evaluation import HardImage
 from pipelines.report.run_files import RunFiles, read_files
-from pipelines.report.samples import Sample, sample
+from pipelines.report.samples import Pieces, Sample, picture_of, pieces_of, sample
 from pipelines.report.summary import summarize
 from sub_module.files import write_json, write_text
 from sub_module.metrics.readings import Match, Outcome, ReadingScores, score_readings
 from sub_module.plates import PlateStandard
+from sub_module.plates.geometry import box_iou
 
 _MAX_SAMPLES = 12
 _ABSENT = "\N{EN DASH}"
+# Up to which a plate counts as not read, so that it is marked itself.
+_MAX_OVERLAP = 0.5
 _OUTCOMES: tuple[Outcome, ...] = ("wrong", "missed", "false", "right")
+
+
+@dataclass(frozen=True)
+class _HardRow:
+    """A row of the table of the hardest images; `picture` is a data URL or None."""
+
+    image: HardImage
+    picture: str | None
+    truth: tuple[Pieces, ...]
+    read: tuple[Pieces, ...]
 
 
 def write_report(run_dir: Path) -> Path:
     """Write `report.html` and `report.json` into a run's directory.
 
     Reads `config.json`, and as far as the run came `run.json`, `steps/*.json`, the training's
-    scalars (`train/**/vis_data/scalars.json`), `record/rejected.json` and `test/readings.json` with
-    its images.
+    scalars (`train/**/vis_data/scalars.json`), `record/rejected.json`, `candidates.json`,
+    `pr_curves.json` and `hardest.json` of `evaluate/`, and `test/readings.json` with its images.
 
     Returns:
         The page: one file that needs no other.
@@ -39,7 +54,7 @@ def write_report(run_dir: Path) -> Path:
         DataError: Another of its files is damaged.
     """
     run = read_files(run_dir)
-    standard = PlateStandard.from_config(run.config["plates"]) if run.images else None
+    standard = _standard(run)
     scores = score_readings(
         [image.truth for image in run.images], [image.readings for image in run.images]
     )
@@ -69,6 +84,9 @@ def _page(
         num_rejected=len(run.rejected),
         finished=_finished(run),
         measured=[step for step in run.steps if step.metrics and step.component != "record"],
+        candidates=run.evaluation.candidates,
+        precision=precision_chart(run.evaluation.curves),
+        hardest=[_hard_row(image, standard) for image in run.evaluation.hardest if standard],
         charts=training_charts(run.curves),
         confusion=confusion_table(scores.confusion, standard) if standard else None,
         numbers={outcome: len(matches[outcome]) for outcome in _OUTCOMES},
@@ -77,6 +95,29 @@ def _page(
             for outcome in _OUTCOMES
             if standard is not None
         },
+    )
+
+
+def _standard(run: RunFiles) -> PlateStandard | None:
+    """None: the run shows no plate, and its config may have been cut to nothing."""
+    if not run.images and not run.evaluation.hardest:
+        return None
+    return PlateStandard.from_config(run.config["plates"])
+
+
+def _hard_row(image: HardImage, standard: PlateStandard) -> _HardRow:
+    boxes = [reading.box for reading in image.readings]
+    missed = [
+        plate
+        for plate in image.truth
+        if all(box_iou(plate.box, box) < _MAX_OVERLAP for box in boxes)
+    ]
+    truth, read = ([plate.text for plate in plates] for plates in (image.truth, image.readings))
+    return _HardRow(
+        image=image,
+        picture=picture_of(image.path, [*image.readings, *missed], standard),
+        truth=pieces_of(truth, read),
+        read=pieces_of(read, truth),
     )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from mmengine.fileio import LocalBackend, register_backend
 
+import sub_module.models.mask_rcnn_swin.model
 import sub_module.models.platenet.model  # noqa: F401 - a family registers itself when imported
 from sub_module.errors import ModelError, PlateflowError
 from sub_module.files import write_bytes

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sub_module.datasets.coco import PlateImage, load_image, load_plate_images
 from sub_module.engine.infer import Detector
-from sub_module.metrics.average_precision import load_coco
+from sub_module.metrics.average_precision import Precisions, load_coco
 from sub_module.metrics.readings import ReadingScores
 from sub_module.metrics.scores import score
 from sub_module.plates import PlateReading
+from sub_module.plates.instances import Findings
 from sub_module.progress import Progress, silent
 
 
@@ -24,14 +26,21 @@ class Evaluation:
         dv_mAP: The same with the divided IoU of masks; None: the model has no masks.
         scores: EIR, wrong readings, and which reading is of which plate.
         images: The ground truth.
-        readings: What the model read, image by image.
+        findings: What the model found, image by image.
+        precisions: The curves behind the two means: `box`, and `divided` where there are masks.
     """
 
     mAP: float
     dv_mAP: float | None
     scores: ReadingScores
     images: tuple[PlateImage, ...]
-    readings: tuple[tuple[PlateReading, ...], ...]
+    findings: tuple[Findings, ...]
+    precisions: Mapping[str, Precisions] = field(default_factory=dict)
+
+    @property
+    def readings(self) -> tuple[tuple[PlateReading, ...], ...]:
+        """What the model read, image by image."""
+        return tuple(found.readings for found in self.findings)
 
     @property
     def EIR(self) -> float:
@@ -78,12 +87,17 @@ def evaluate(detector: Detector, coco_file: Path, progress: Progress = silent) -
         DataError: The set or an image cannot be used, or the set is of another plate standard.
     """
     images = load_plate_images(coco_file, detector.standard)
-    readings = []
+    findings = []
     for done, image in enumerate(images, start=1):
-        readings.append(tuple(detector.predict([load_image(image.path)])[0]))
+        findings += detector.find([load_image(image.path)])
         progress(done, len(images), "")
-    precision, scores = score(
-        load_coco(coco_file), images, readings, detector.standard, detector.categories
+    scores = score(load_coco(coco_file), images, findings, detector.standard, detector.categories)
+    curves = {"box": scores.box, "divided": scores.divided}
+    return Evaluation(
+        mAP=scores.mAP,
+        dv_mAP=scores.dv_mAP,
+        scores=scores.readings,
+        images=tuple(images),
+        findings=tuple(findings),
+        precisions={name: curve for name, curve in curves.items() if curve is not None},
     )
-    # A family with masks brings its own detections; the one family that there is has none.
-    return Evaluation(precision, None, scores, tuple(images), tuple(readings))

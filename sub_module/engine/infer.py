@@ -13,6 +13,9 @@ from sub_module.export.runtime import SETTINGS_FILE, OnnxDetector
 from sub_module.plates import PlateReading, PlateStandard
 from sub_module.plates.instances import Findings
 
+# The trained model that comes with Plateflow.
+SHIPPED_MODEL = Path(__file__).resolve().parents[2] / "models" / "platenet-kr"
+
 
 class Detector(Protocol):
     """A model that reads plates in whole images."""
@@ -34,6 +37,16 @@ class Detector(Protocol):
 
     def predict(self, images: Sequence[NDArray[np.uint8]]) -> list[list[PlateReading]]:
         """The readings of `find`: for each image, best first."""
+
+
+def model_in_use(home: Path) -> Path:
+    """The model to read with when none is named: the deployed one, else the one that ships.
+
+    Args:
+        home: `PLATEFLOW_HOME`.
+    """
+    deployed = home / "models" / "current"
+    return deployed if deployed.exists() else SHIPPED_MODEL
 
 
 def load_detector(path: Path, num_threads: int = 2) -> Detector:

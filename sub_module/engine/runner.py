@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from mmengine.evaluator import Evaluator
-from mmengine.hooks import CheckpointHook, Hook, LoggerHook, SyncBuffersHook
-from mmengine.optim import OptimWrapper
-from mmengine.runner import Runner
-from torch import nn
+from mmengine.hooks import CheckpointHook, Hook, LoggerHook
+from mmengine.runner import Runner, set_random_seed
 from torch.utils.data import Dataset
 
 from sub_module.datasets.coco import load_image, load_plate_images
 from sub_module.engine.checkpoint import build_model, description
-from sub_module.engine.hooks import DescriptionHook, FiniteLossHook, MemoryHook, ProgressHook
+from sub_module.engine.hooks import (
+    CheckHook,
+    DescriptionHook,
+    FiguresHook,
+    FiniteHook,
+    PictureHook,
+    ProgressHook,
+    SharedBuffersHook,
+    TimeLeftLogProcessor,
+    check_data_set,
+    check_model,
+)
+from sub_module.engine.loops import PartialSampler, TrainLoop, ValidationLoop
+from sub_module.engine.optimisation import optimisation, schedule
+from sub_module.engine.starting_weights import load_starting_weights
 from sub_module.metrics.plate_metric import PlateMetric
 from sub_module.models.base import PlateModel
 from sub_module.plates import PlateStandard
@@ -31,6 +42,11 @@ class ValidationSet(Dataset[dict[str, Any]]):
         """Load the index; images are read when asked for."""
         self.coco_file = coco_file
         self._images = load_plate_images(coco_file, standard)
+
+    @property
+    def names(self) -> dict[int, str]:
+        """File names without suffix by image id."""
+        return {image.image_id: image.path.stem for image in self._images}
 
     def __len__(self) -> int:
         return len(self._images)
@@ -52,13 +68,15 @@ def collate_images(samples: list[dict[str, Any]]) -> dict[str, Any]:
 def runner_parts(
     config: Mapping[str, Any], training_set: Path
 ) -> tuple[PlateModel, Dataset[Any], ValidationSet]:
-    """Model, training samples and validation set of a config.
+    """Model, training samples and validation set of a config, which fit each other.
 
     Raises:
-        PlateflowError: One of them cannot be built.
+        PlateflowError: One of them cannot be built, or they do not fit.
     """
     standard = PlateStandard.from_config(config["plates"])
     model = build_model(config["model"], standard)
+    check_model(model, config)
+    check_data_set(training_set, standard)
     samples = model.training_set(training_set / "train.json", config["train"]["samples"])
     return model, samples, ValidationSet(training_set / "val.json", standard)
 
@@ -77,46 +95,60 @@ def build_runner(
         PlateflowError: The config or the data cannot be used.
     """
     settings = config["train"]
+    randomness = {
+        "seed": settings["seed"],
+        "diff_rank_seed": True,
+        "deterministic": settings["deterministic"],
+    }
+    # The Runner does it too, but the model's first weights are random before there is a Runner.
+    set_random_seed(**randomness)
     model, samples, validation = runner_parts(config, training_set)
-    standard = PlateStandard.from_config(config["plates"])
+    if resume_from is None:
+        load_starting_weights(model, settings)
     batch_size = max(1, settings["batch_size"] // world_size)
     num_iters = settings["max_epochs"] * -(-len(samples) // (batch_size * world_size))  # type: ignore[arg-type]
-    metric = settings["best_metric"]
+    metric = PlateMetric(validation.coco_file, model.standard, model.categories)
+    by_epoch = settings["val_unit"] == "epoch"
     return Runner(
         model=model,
         work_dir=str(work_dir),
         experiment_name="train",
         # The process group exists already; without a launcher the Runner would not use it.
         launcher="pytorch" if world_size > 1 else "none",
-        cfg={"model_wrapper_cfg": _wrapper()},
+        cfg={"model_wrapper_cfg": _wrapper(), "compile": settings["compile"]},
         train_dataloader=_loader(samples, batch_size, settings, model.collate),
         val_dataloader=_loader(validation, 1, settings, collate_images, shuffle=False),
         train_cfg={
-            "by_epoch": True,
+            "type": TrainLoop,
             "max_epochs": settings["max_epochs"],
             "val_interval": settings["val_interval"],
+            "val_unit": settings["val_unit"],
         },
-        val_cfg={},
-        val_evaluator=Evaluator(PlateMetric(validation.coco_file, standard)),
-        optim_wrapper=_optimisation(settings),
-        param_scheduler=_schedule(settings, num_iters),
+        val_cfg={
+            "type": ValidationLoop,
+            "skip_validation": settings["memory"]["skip_validation"],
+        },
+        val_evaluator=Evaluator(metric),
+        optim_wrapper=optimisation(settings),
+        param_scheduler=schedule(settings, num_iters),
         default_hooks={
-            "logger": LoggerHook(interval=settings["log_interval"]),
+            "logger": LoggerHook(interval=settings["log_interval"], log_metric_by_epoch=by_epoch),
             "checkpoint": CheckpointHook(
-                interval=1,
-                save_best=metric,
+                interval=1 if by_epoch else settings["val_interval"],
+                by_epoch=by_epoch,
+                save_best=settings["best_metric"],
                 rule="greater",
                 max_keep_ckpts=2,
                 backend_args={"backend": "atomic"},
             ),
         },
-        custom_hooks=_hooks(config, standard, progress),
-        log_processor={"window_size": settings["log_interval"]},
+        custom_hooks=_hooks(config, model.standard, validation, progress, batch_size * world_size),
+        log_processor=TimeLeftLogProcessor(window_size=settings["log_interval"]),
         visualizer={
             "type": "Visualizer",
             "vis_backends": [{"type": "LocalVisBackend"}, {"type": "TensorboardVisBackend"}],
         },
-        randomness={"seed": settings["seed"], "diff_rank_seed": True},
+        randomness=randomness,
         load_from=str(resume_from) if resume_from else None,
         resume=resume_from is not None,
     )
@@ -143,72 +175,26 @@ def _loader(
         "dataset": dataset,
         "batch_size": batch_size,
         "num_workers": settings["num_workers"],
-        "sampler": {"type": "DefaultSampler", "shuffle": shuffle},
+        "sampler": {"type": PartialSampler, "shuffle": shuffle},
         "collate_fn": collate,
     }
 
 
-def _hooks(config: Mapping[str, Any], standard: PlateStandard, progress: Progress) -> list[Hook]:
+def _hooks(
+    config: Mapping[str, Any],
+    standard: PlateStandard,
+    validation: ValidationSet,
+    progress: Progress,
+    images_per_iter: int,
+) -> list[Hook]:
+    settings = config["train"]
+    by_epoch = settings["val_unit"] == "epoch"
     return [
-        FiniteLossHook(),
-        # Batch norm's running figures differ from process to process until then.
-        SyncBuffersHook(),
+        FiniteHook(),
+        SharedBuffersHook(None if by_epoch else settings["val_interval"]),
+        CheckHook(settings["memory"]["stop"], settings["log_interval"]),
         DescriptionHook(description(config["model"], standard)),
-        MemoryHook(),
-        ProgressHook(progress, config["train"]["best_metric"]),
-    ]
-
-
-class Bfloat16OptimWrapper(OptimWrapper):  # type: ignore[misc]
-    """Runs the forward pass in bfloat16, on a CPU too (mmengine's own wrapper wants a GPU)."""
-
-    @contextmanager
-    def optim_context(self, model: nn.Module) -> Iterator[None]:
-        """Called by the Runner round the forward pass."""
-        device = next(model.parameters()).device.type
-        with super().optim_context(model), torch.autocast(device, torch.bfloat16):
-            yield
-
-
-def _optimisation(settings: Mapping[str, Any]) -> dict[str, Any]:
-    wrapper = Bfloat16OptimWrapper if _uses_bfloat16(settings["precision"]) else OptimWrapper
-    return {
-        "type": wrapper,
-        "optimizer": {
-            "type": "AdamW",
-            "lr": settings["lr"],
-            "weight_decay": settings["weight_decay"],
-        },
-        "clip_grad": {"max_norm": settings["max_grad_norm"]},
-        "accumulative_counts": settings["accumulate"],
-    }
-
-
-def _uses_bfloat16(setting: str) -> bool:
-    """Whether to: `auto` only where the hardware computes in it."""
-    if setting != "auto":
-        return setting == "bfloat16"
-    if torch.cuda.is_available():
-        return bool(torch.cuda.is_bf16_supported())
-    # Elsewhere torch accepts bfloat16 too, but computes it slowly in float32.
-    return bool(torch.cpu._is_avx512_bf16_supported())
-
-
-def _schedule(settings: Mapping[str, Any], num_iters: int) -> list[dict[str, Any]]:
-    """A linear warm-up, then a cosine down to `final_lr`."""
-    warm_up = min(settings["warm_up_iters"], num_iters // 4)
-    cosine = {
-        "type": "CosineAnnealingLR",
-        "by_epoch": False,
-        "begin": warm_up,
-        "end": num_iters,
-        "T_max": num_iters - warm_up,
-        "eta_min": settings["lr"] * settings["final_lr"],
-    }
-    if not warm_up:
-        return [cosine]
-    start = settings["first_lr"]
-    return [
-        {"type": "LinearLR", "by_epoch": False, "start_factor": start, "end": warm_up},
-        cosine,
+        FiguresHook(images_per_iter),
+        PictureHook(settings["num_pictures"], validation.names, standard),
+        ProgressHook(progress, settings["best_metric"]),
     ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -19,10 +18,13 @@ import torch
 import torch.distributed
 from mmengine.runner import Runner
 
-from sub_module.engine.checkpoint import load_checkpoint, publish
+from sub_module.engine.checkpoint import publish
+from sub_module.engine.optimisation import optimisation
+from sub_module.engine.resume import last_whole_checkpoint
 from sub_module.engine.runner import build_runner, runner_parts
-from sub_module.engine.train_settings import check_train_settings
-from sub_module.errors import ModelError, PlateflowError, RunError
+from sub_module.engine.starting_weights import load_starting_weights
+from sub_module.engine.train_settings import METRICS, check_train_settings
+from sub_module.errors import PlateflowError, RunError
 from sub_module.files import write_text
 from sub_module.machine import num_cores
 from sub_module.progress import Progress, silent
@@ -38,18 +40,23 @@ class TrainResult:
     Attributes:
         candidates: Checkpoints worth evaluating, the best by validation first.
         metrics: The best validation's.
-        num_epochs: Epochs trained.
+        num_epochs: Whole epochs trained.
+        stop_reason: Why training ended before its last epoch, such as memory; empty: it did not.
     """
 
     candidates: tuple[Path, ...]
     metrics: dict[str, float]
     num_epochs: int
+    stop_reason: str = ""
 
 
 def train(
     config: Mapping[str, Any], training_set: Path, work_dir: Path, progress: Progress = silent
 ) -> TrainResult:
-    """Train a config's model; called again after a kill, it goes on from the last whole epoch.
+    """Train a config's model; called again after a kill, it goes on from the last checkpoint.
+
+    A training that ends early because memory is short leaves candidates too; called again, it goes
+    on from there.
 
     Args:
         config: A pipeline config: `plates`, `model` and `train` are used.
@@ -59,13 +66,12 @@ def train(
 
     Raises:
         PlateflowError: The config, the data or a checkpoint to resume from cannot be used.
-        RunError: A training process died.
+        RunError: A training process died, or the loss or a weight is not finite any more.
     """
     check_train_settings(config["train"])
     num_processes = _num_processes(config["train"]["num_processes"])
     work_dir.mkdir(parents=True, exist_ok=True)
-    # Everything that a user may have got wrong is built once before processes start.
-    runner_parts(config, training_set)
+    _check_once(config, training_set, work_dir)
     with tempfile.TemporaryDirectory() as folder:
         meeting_place = Path(folder)
         others = _start_others(config, training_set, work_dir, num_processes, meeting_place)
@@ -86,6 +92,14 @@ def train(
                 process.join(timeout=_FAREWELL_SECONDS)
                 process.terminate()
     return _result(runner, config, work_dir)
+
+
+def _check_once(config: Mapping[str, Any], training_set: Path, work_dir: Path) -> None:
+    """Build everything that a user may have got wrong, before processes start."""
+    optimisation(config["train"])
+    model, _, _ = runner_parts(config, training_set)
+    if last_whole_checkpoint(work_dir) is None:
+        load_starting_weights(model, config["train"])
 
 
 def _num_processes(wanted: int | None) -> int:
@@ -138,7 +152,8 @@ def _run(
     on_gpu = torch.cuda.is_available()
     if on_gpu:
         torch.cuda.set_device(rank)
-    with _single_threaded(not on_gpu and world_size > 1):
+    single_threaded = not on_gpu and world_size > 1
+    with _single_threaded(single_threaded), _deterministic(config["train"]["deterministic"]):
         if world_size > 1:
             # mmengine reads it, whatever the devices are.
             os.environ["LOCAL_RANK"] = str(rank)
@@ -149,14 +164,33 @@ def _run(
                 world_size=world_size,
             )
         try:
-            last = _last_whole_checkpoint(work_dir)
+            last = last_whole_checkpoint(work_dir)
             runner = build_runner(config, training_set, work_dir, progress, world_size, last)
             runner.train()
+        except torch.OutOfMemoryError as error:
+            raise RunError(
+                "training: the GPU's memory ran out; lower train.batch_size (train.accumulate "
+                "makes up for it)"
+            ) from error
         finally:
             if world_size > 1:
                 torch.distributed.destroy_process_group()
                 del os.environ["LOCAL_RANK"]
     return runner
+
+
+@contextmanager
+def _deterministic(wanted: bool) -> Iterator[None]:
+    """Leave torch as it was, which mmengine makes deterministic where that is wanted."""
+    before = torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.deterministic
+    if wanted:
+        # cuBLAS reads it when it starts.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before[0])
+        torch.backends.cudnn.deterministic = before[1]
 
 
 @contextmanager
@@ -172,22 +206,8 @@ def _single_threaded(wanted: bool) -> Iterator[None]:
         cv2.setNumThreads(before[1])
 
 
-def _last_whole_checkpoint(work_dir: Path) -> Path | None:
-    """The newest epoch's checkpoint that can be loaded."""
-    epochs = sorted(
-        work_dir.glob("epoch_*.pth"), key=lambda p: int(p.stem.split("_")[1]), reverse=True
-    )
-    for path in epochs:
-        try:
-            load_checkpoint(path)
-            return path
-        except ModelError as error:
-            logging.getLogger(__name__).warning("not resuming from a checkpoint: %s", error)
-    return None
-
-
 def _result(runner: Runner, config: Mapping[str, Any], work_dir: Path) -> TrainResult:
-    last = _last_whole_checkpoint(work_dir)
+    last = last_whole_checkpoint(work_dir)
     best = Path(runner.message_hub.get_info("best_ckpt") or "")
     # A kill between removing the old best and writing the new leaves none; the last stands in.
     sources = [path for path in (best, last) if path is not None and path.is_file()]
@@ -195,8 +215,8 @@ def _result(runner: Runner, config: Mapping[str, Any], work_dir: Path) -> TrainR
     for name, source in zip(("best.pth", "last.pth"), sources, strict=False):
         publish(source, work_dir / name)
         candidates.append(work_dir / name)
-    best_metric = config["train"]["best_metric"]
-    return TrainResult(tuple(candidates), _best_metrics(work_dir, best_metric), runner.epoch)
+    metrics = _best_metrics(work_dir, config["train"]["best_metric"])
+    return TrainResult(tuple(candidates), metrics, runner.epoch, runner.train_loop.stop_reason)
 
 
 def _best_metrics(work_dir: Path, best_metric: str) -> dict[str, float]:
@@ -212,4 +232,4 @@ def _best_metrics(work_dir: Path, best_metric: str) -> dict[str, float]:
             if best_metric in record:
                 validations.append(record)
     best: dict[str, float] = max(validations, key=lambda r: float(r[best_metric]), default={})
-    return {key: value for key, value in best.items() if key in ("EIR", "mAP", "wrong_share")}
+    return {key: value for key, value in best.items() if key in (*METRICS, "wrong_share")}

@@ -7,8 +7,16 @@ from typing import Any
 
 from sub_module.errors import ConfigError
 
-METRICS = ("EIR", "mAP")
-PRECISIONS = ("auto", "float32", "bfloat16")
+METRICS = ("EIR", "mAP", "dv_mAP")
+# What may be said by a word.
+_CHOICES = {
+    "precision": ("auto", "float32", "bfloat16", "float16"),
+    "best_metric": METRICS,
+    "val_unit": ("epoch", "iteration"),
+}
+_SWITCHES = ("deterministic", "compile")
+_PATHS = ("weights", "backbone_weights")
+_MEMORY = ("skip_validation", "stop")
 # Lowest and highest value; None: no limit.
 _RANGES: dict[str, tuple[float, float | None]] = {
     "max_epochs": (1, None),
@@ -17,6 +25,7 @@ _RANGES: dict[str, tuple[float, float | None]] = {
     "log_interval": (1, None),
     "accumulate": (1, None),
     "num_workers": (0, None),
+    "num_pictures": (0, None),
     "warm_up_iters": (0, None),
     "seed": (0, 2**31 - 1),
     "lr": (1e-9, 10.0),
@@ -34,16 +43,26 @@ def check_train_settings(settings: Mapping[str, Any]) -> None:
         ConfigError: One is missing or out of its range; the message names it.
     """
     for name, (low, high) in _RANGES.items():
-        if name not in settings:
-            raise ConfigError(f"train.{name} is missing")
-        value = settings[name]
+        value = _get(settings, name)
         if not low <= value or (high is not None and value > high):
             limits = f"at least {low}" if high is None else f"from {low} to {high}"
             raise ConfigError(f"train.{name} must be {limits}, not {value}")
-    for name, choices in (("precision", PRECISIONS), ("best_metric", METRICS)):
-        if settings[name] not in choices:
+    for name, choices in _CHOICES.items():
+        if _get(settings, name) not in choices:
             known = ", ".join(choices)
             raise ConfigError(f"train.{name} must be one of {known}, not {settings[name]!r}")
+    for name in _SWITCHES:
+        if not isinstance(_get(settings, name), bool):
+            raise ConfigError(f"train.{name} must be true or false, not {settings[name]!r}")
+    for name in _PATHS:
+        if not isinstance(_get(settings, name), str | None):
+            raise ConfigError(f"train.{name} must be a path or null, not {settings[name]!r}")
+    if all(settings[name] is not None for name in _PATHS):
+        raise ConfigError("train.weights has a backbone: train.backbone_weights must be null")
+    for name in _MEMORY:
+        share = _get(_get(settings, "memory"), name, "train.memory")
+        if not 0 < share <= 1:
+            raise ConfigError(f"train.memory.{name} must be above 0 and at most 1, not {share}")
     processes = settings["num_processes"]
     if processes is not None and processes < 1:
         raise ConfigError(f"train.num_processes must be at least 1 or null, not {processes}")
@@ -52,3 +71,9 @@ def check_train_settings(settings: Mapping[str, Any]) -> None:
             f"train.batch_size {settings['batch_size']} leaves no image for some of the "
             f"{processes} processes"
         )
+
+
+def _get(table: Mapping[str, Any], name: str, where: str = "train") -> Any:
+    if name not in table:
+        raise ConfigError(f"{where}.{name} is missing")
+    return table[name]

@@ -15,8 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sub_module.errors import DataError
-from sub_module.plates.geometry import contains, image_to_plate, map_points, quadrangle
-from sub_module.plates.reading import PlateReading, Point
+from sub_module.plates.geometry import (
+    by_uprightness,
+    contains,
+    image_to_plate,
+    map_points,
+    middle_of,
+    quadrangle,
+)
+from sub_module.plates.reading import PlateReading
 from sub_module.plates.standard import Layout, PlateStandard
 
 Array = NDArray[np.floating]
@@ -85,17 +92,12 @@ def _board_of(
     sharing = [b for b in boards if group_id is not None and group_ids[b] == group_id]
     if len(sharing) == 1:
         return sharing[0]
-    middle = _middle(polygons[index])
+    middle = middle_of(polygons[index])
     around = [b for b in boards if contains(polygons[b], middle)]
     # Boards that overlap: the one whose own middle is nearest.
     return min(
-        around, key=lambda b: float(np.hypot(*(_middle(polygons[b]) - middle))), default=None
+        around, key=lambda b: float(np.hypot(*(middle_of(polygons[b]) - middle))), default=None
     )
-
-
-def _middle(polygon: Array) -> Array:
-    middle: Array = (polygon.min(axis=0) + polygon.max(axis=0)) / 2
-    return middle
 
 
 def _assemble(
@@ -122,7 +124,7 @@ def _assemble(
         if (character := standard.character_of(labels[index])) is not None
     ]
     groups = [index for index in members if labels[index] in standard.group_labels]
-    for turned in _by_uprightness(corners):
+    for turned in by_uprightness(corners):
         slots = _slots_in(turned, layout, characters, groups, labels, polygons)
         if slots is not None:
             break
@@ -133,22 +135,17 @@ def _assemble(
             f"the layout {layout.name}"
         )
     return LabelledPlate(
-        reading=_reading(layout, turned, polygons[board], slots),
+        reading=PlateReading.from_slots(
+            layout,
+            (*polygons[board].min(axis=0).tolist(), *polygons[board].max(axis=0).tolist()),
+            turned,
+            [None if slot is None else slot[1] for slot in slots],
+            score=1.0,
+        ),
         board=board,
         members=tuple(sorted(members)),
         characters=tuple(slot for slot in slots if slot is not None),
     )
-
-
-def _by_uprightness(corners: Array) -> list[Array]:
-    """A clockwise quadrangle beginning at each of its corners, the most upright text first."""
-
-    def turn(candidate: Array) -> float:
-        top_left, top_right, bottom_right, bottom_left = candidate
-        across = top_right + bottom_right - top_left - bottom_left
-        return abs(float(np.arctan2(across[1], across[0])))
-
-    return sorted((np.roll(corners, -k, axis=0) for k in range(4)), key=turn)
 
 
 # The character shape (index, character) in each slot of a layout; None where it is left out.
@@ -166,16 +163,14 @@ def _slots_in(
     """The character of each slot, were the plate's top left at the first corner; None: no fit."""
     transform = image_to_plate(corners)
     group_polygons = [(labels[g], map_points(transform, polygons[g])) for g in groups]
-    if any(_nearest_group(layout, _middle(p)) != label for label, p in group_polygons):
+    if any(
+        layout.nearest_group(*middle_of(p).tolist()).label != label for label, p in group_polygons
+    ):
         return None
-    row_heights = [
-        float(np.mean([(g.box[1] + g.box[3]) / 2 for g in row.groups])) for row in layout.rows
-    ]
     rows: list[list[tuple[float, float, int, str]]] = [[] for _ in layout.rows]
     for index, character in characters:
-        x, y = (float(v) for v in _middle(map_points(transform, polygons[index])))
-        nearest = min(range(len(rows)), key=lambda r: abs(row_heights[r] - y))
-        rows[nearest].append((x, y, index, character))
+        x, y = (float(v) for v in middle_of(map_points(transform, polygons[index])))
+        rows[layout.nearest_row(y)].append((x, y, index, character))
     slots: _Slots = []
     for number, row in enumerate(rows):
         row.sort()
@@ -188,14 +183,6 @@ def _slots_in(
             return None
         slots += filled
     return slots
-
-
-def _nearest_group(layout: Layout, middle: Array) -> str:
-    def distance(box: tuple[float, float, float, float]) -> float:
-        x, y = (box[0] + box[2]) / 2 - middle[0], (box[1] + box[3]) / 2 - middle[1]
-        return float(np.hypot(x * layout.aspect, y))
-
-    return min(layout.groups, key=lambda group: distance(group.box)).label
 
 
 def _fill(
@@ -235,17 +222,3 @@ def _fill(
         return None
     best = dict(zip(min(ways, key=cost), row, strict=True))
     return [(best[i][2], best[i][3]) if i in best else None for i in range(len(slots))]
-
-
-def _reading(layout: Layout, corners: Array, board: Array, slots: _Slots) -> PlateReading:
-    characters = [None if slot is None else slot[1] for slot in slots]
-    (x1, y1), (x2, y2) = board.min(axis=0).tolist(), board.max(axis=0).tolist()
-    points: list[Point] = [(float(x), float(y)) for x, y in corners]
-    return PlateReading(
-        layout=layout.name,
-        box=(x1, y1, x2, y2),
-        corners=(points[0], points[1], points[2], points[3]),
-        **layout.fields_of(characters),
-        text="".join(character or "" for character in characters),
-        score=1.0,
-    )

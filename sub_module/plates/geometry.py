@@ -16,6 +16,11 @@ from numpy.typing import NDArray
 Points = NDArray[np.floating]
 Corners = NDArray[np.float32]
 Box = tuple[float, float, float, float]
+# `straightened` fits lines to this many points along an outline: to those that lie as far from both
+# ends of an edge, and as near to it, in plate coordinates.
+_NUM_OUTLINE_POINTS = 120
+_EDGE_START, _EDGE_WIDTH = 0.15, 0.15
+_MIN_EDGE_POINTS = 3
 UNIT_SQUARE: Corners = np.array([(0, 0), (1, 0), (1, 1), (0, 1)], np.float32)
 
 
@@ -76,9 +81,25 @@ def box_iou(a: Box, b: Box) -> float:
     return width * height / (areas - width * height)
 
 
+def quadrangle_iou(a: Points, b: Points) -> float:
+    """The IoU of two convex quadrangles (4, 2), from 0 to 1."""
+    if not boxes_touch(a, b):
+        return 0.0
+    common = float(
+        cv2.intersectConvexConvex(np.asarray(a, np.float32), np.asarray(b, np.float32))[0]
+    )
+    return common / max(area_of(a) + area_of(b) - common, 1e-9)
+
+
 def boxes_touch(a: Points, b: Points, margin: float = 0.0) -> bool:
     """Whether the upright boxes round two polygons lie closer than `margin` to each other."""
     return bool((a.min(0) - margin < b.max(0)).all() and (b.min(0) - margin < a.max(0)).all())
+
+
+def middle_of(polygon: Points) -> Points:
+    """The middle (2,) of the upright box round a polygon."""
+    middle: Points = (polygon.min(axis=0) + polygon.max(axis=0)) / 2
+    return middle
 
 
 def contains(polygon: Points, point: Points) -> bool:
@@ -99,3 +120,68 @@ def quadrangle(polygon: Points) -> Corners | None:
         hull = cv2.approxPolyN(hull, 4, epsilon_percentage=-1, ensure_convex=True)
     corners = np.asarray(hull, np.float32).reshape(-1, 2)
     return corners if len(corners) == 4 and area_of(corners) > 0 else None
+
+
+def straightened(polygon: Points, corners: Points) -> Points:
+    """The corners at which the straight parts of an outline would meet.
+
+    A mask of few cells has round corners and ragged edges; lines through the middle of each edge
+    know nothing of the former and even out the latter.
+
+    Args:
+        polygon: (n, 2), the outline, clockwise or not.
+        corners: (4, 2) about its corners, clockwise, such as its `quadrangle`.
+
+    Returns:
+        (4, 2) in the order of `corners`; `corners` themselves where the outline has no four
+        straight edges there.
+    """
+    points = _resampled(polygon, _NUM_OUTLINE_POINTS)
+    mapped = map_points(image_to_plate(corners), points)
+    lines = []
+    for edge in range(4):
+        # Edge 0 is the upper one, y = 0; edge 1 the right one, x = 1.
+        along, across = mapped[:, edge % 2], mapped[:, 1 - edge % 2]
+        beside = np.abs(across - (edge in (1, 2))) < _EDGE_WIDTH
+        members = points[beside & (along > _EDGE_START) & (along < 1 - _EDGE_START)]
+        if len(members) < _MIN_EDGE_POINTS:
+            return corners
+        x, y, x0, y0 = cv2.fitLine(members, cv2.DIST_L2, 0, 0.01, 0.01)[:, 0].tolist()
+        lines.append((-y, x, y * x0 - x * y0))
+    meetings = []
+    # Corner 0 is where edge 3 and edge 0 meet.
+    for (a, b, c), (d, e, f) in zip([lines[-1], *lines[:-1]], lines, strict=True):
+        divisor = a * e - b * d
+        if abs(divisor) < 1e-6:
+            return corners
+        meetings.append(((b * f - c * e) / divisor, (c * d - a * f) / divisor))
+    moved = np.array(meetings, np.float32)
+    is_near = np.abs(map_points(image_to_plate(corners), moved) - UNIT_SQUARE) < 2 * _EDGE_WIDTH
+    return moved if is_near.all() else corners
+
+
+def _resampled(polygon: Points, count: int) -> Corners:
+    """(count, 2) points at equal distances along a polygon's outline."""
+    closed = np.concatenate([polygon, polygon[:1]]).astype(np.float64)
+    lengths = np.r_[0, np.cumsum(np.hypot(*np.diff(closed, axis=0).T))]
+    at = (np.arange(count) + 0.5) / count * lengths[-1]
+    points = [np.interp(at, lengths, closed[:, axis]) for axis in (0, 1)]
+    return np.stack(points, axis=1).astype(np.float32)
+
+
+def rectangle_around(polygon: Points) -> Corners:
+    """The smallest rectangle, however turned, round a polygon: (4, 2), clockwise."""
+    corners = cv2.boxPoints(cv2.minAreaRect(np.asarray(polygon, np.float32)))
+    clockwise = corners if cv2.contourArea(corners, oriented=True) > 0 else corners[::-1]
+    return np.ascontiguousarray(clockwise, np.float32)
+
+
+def by_uprightness(corners: Points) -> list[Points]:
+    """A clockwise quadrangle beginning at each of its corners, the most upright text first."""
+
+    def turn(candidate: Points) -> float:
+        top_left, top_right, bottom_right, bottom_left = candidate
+        across = top_right + bottom_right - top_left - bottom_left
+        return abs(float(np.arctan2(across[1], across[0])))
+
+    return sorted((np.roll(corners, -k, axis=0) for k in range(4)), key=turn)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sub_module.plates.standard import Layout
 
 Point = tuple[float, float]
 
@@ -33,6 +38,34 @@ class PlateReading:
     serial: str
     text: str
     score: float
+
+    @classmethod
+    def from_slots(
+        cls,
+        layout: Layout,
+        box: tuple[float, float, float, float],
+        corners: NDArray[np.floating],
+        characters: Sequence[str | None],
+        score: float,
+    ) -> PlateReading:
+        """The reading of a plate whose slots hold these characters.
+
+        Args:
+            layout: The plate's.
+            box: (x1, y1, x2, y2), pixels of the original image.
+            corners: (4, 2), clockwise from the plate's own top left, in the same pixels.
+            characters: One entry a slot of the layout, None where it is left out.
+            score: From 0 to 1.
+        """
+        a, b, c, d = ((float(x), float(y)) for x, y in corners)
+        return cls(
+            layout=layout.name,
+            box=box,
+            corners=(a, b, c, d),
+            **layout.fields_of(characters),
+            text="".join(character or "" for character in characters),
+            score=score,
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
@@ -94,6 +95,28 @@ class Layout:
         """All slots in reading order."""
         return tuple(slot for group in self.groups for slot in group.slots)
 
+    def nearest_row(self, y: float) -> int:
+        """The index of the row whose text runs nearest to a height in plate coordinates."""
+        heights = self._row_heights
+        return min(range(len(heights)), key=lambda row: abs(heights[row] - y))
+
+    @cached_property
+    def _row_heights(self) -> tuple[float, ...]:
+        """The height at which each row's text runs, in plate coordinates."""
+        return tuple(
+            sum((g.box[1] + g.box[3]) / 2 for g in row.groups) / len(row.groups)
+            for row in self.rows
+        )
+
+    def nearest_group(self, x: float, y: float) -> Group:
+        """The group whose box has its middle nearest to a point in plate coordinates."""
+
+        def distance(group: Group) -> float:
+            x1, y1, x2, y2 = group.box
+            return math.hypot(((x1 + x2) / 2 - x) * self.aspect, (y1 + y2) / 2 - y)
+
+        return min(self.groups, key=distance)
+
     def fits(self, characters: list[str | None]) -> bool:
         """Whether one entry a slot (None: left out) is a text of this layout."""
         return len(characters) == len(self.slots) and all(
@@ -101,7 +124,7 @@ class Layout:
             for slot, character in zip(self.slots, characters, strict=True)
         )
 
-    def fields_of(self, characters: list[str | None]) -> dict[str, str]:
+    def fields_of(self, characters: Sequence[str | None]) -> dict[str, str]:
         """The text of each of `FIELDS`, from one entry a slot (None: left out)."""
         texts = dict.fromkeys(FIELDS, "")
         for slot, character in zip(self.slots, characters, strict=True):

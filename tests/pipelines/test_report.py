@@ -44,6 +44,7 @@ def make_run(run_dir: Path, num_images: int = 24, seed: int = 1) -> Path:
     _write(run_dir / "run.json", _RECORD)
     figures = {"mAP": 0.871, "EIR": 0.875, "wrong_share": 0.125, "num_images": float(num_images)}
     _write(run_dir / "test/readings.json", {"images": images, "metrics": figures})
+    _write_evaluation(run_dir / "evaluate", images)
     steps: list[tuple[str, float, dict[str, float], dict[str, str]]] = [
         ("record", 14.2, {"num_train": 2400, "num_val": 300, "num_rejected": 0}, {}),
         ("train", 371.9, {"EIR": 0.981}, {"model": "runs/r/train/best.pth"}),
@@ -57,6 +58,28 @@ def make_run(run_dir: Path, num_images: int = 24, seed: int = 1) -> Path:
         _write(run_dir / f"steps/{component}.json", state)
     _write_scalars(run_dir / "train/20261121_020000/vis_data/scalars.json", rng)
     return run_dir
+
+
+def _write_evaluation(folder: Path, images: list[dict[str, Any]]) -> None:
+    """Two candidates, curves of boards and characters, and the images that the test shows too."""
+    figures = {"mAP": 0.883, "EIR": 0.9834, "wrong_share": 0.01}
+    rows = [
+        {"checkpoint": "runs/r/train/best.pth", "family": "PlateNet", "epoch": None},
+        {"checkpoint": "searches/t/4/best.pth", "family": "MaskRCNNSwin", "epoch": 7},
+    ]
+    metrics: list[dict[str, float]] = [figures, {**figures, "EIR": 0.97, "dv_mAP": 0.8125}]
+    candidates = [row | {"metrics": m} for row, m in zip(rows, metrics, strict=True)]
+    _write(folder / "candidates.json", {"candidates": candidates, "best": 0, "keys": ["EIR"]})
+    curves = [
+        {"kind": "box", "group": group, "iou": iou, "average": 0.75, "precision": [1.0] * 101}
+        for group in ("boards", "characters")
+        for iou in (0.5, 0.75, None)
+    ]
+    _write(folder / "pr_curves.json", {"recall": [n / 100 for n in range(101)], "curves": curves})
+    problems = ["12A3456 missed", "a <b>sign</b> read where no plate is"]
+    hard = [image | {"problems": problems, "score": None} for image in images[9:10]]
+    hard += [image | {"problems": [], "score": 0.625} for image in images[:1]]
+    _write(folder / "hardest.json", {"images": hard})
 
 
 _DATA = {"annotations": None, "draw": {"num_images": 3000, "seed": 7}}
@@ -182,8 +205,27 @@ def test_the_page_shows_what_the_run_achieved(tmp_path: Path) -> None:
     assert "layout one_line read as two_line" in text
     assert "6 min 12 s" in text
     assert "train.max_epochs=3" in text
-    assert page.num["svg"] == 4
-    assert page.num["img"] == 2 + 1 + 1 + 12
+    assert page.num["svg"] == 4 + 1
+    assert page.num["img"] == 2 + 1 + 1 + 12 + 2
+
+
+def test_the_page_shows_what_was_evaluated(tmp_path: Path) -> None:
+    path = write_report(make_run(tmp_path / "runs" / "r"))
+    text = " ".join(_Page(path).text.split())
+    assert "runs/r/train/best.pth PlateNet \N{EN DASH} 0.883 \N{EN DASH} 0.9834 0.01 chosen" in text
+    assert "searches/t/4/best.pth MaskRCNNSwin 7 0.883 0.8125 0.97 0.01" in text
+    assert text.count("chosen") == 2, "the best, and the heading that says whose curves they are"
+    assert "IoU 0.50:0.95: AP 0.750" in text
+    assert "characters (boxes)" in text
+    assert "000009.jpg" in text
+    assert "12A3456 missed a <b>sign</b> read where no plate is" in text
+    assert "<b>sign" not in path.read_text("utf-8"), "escaped, not run"
+    assert "read right 0.62" in text
+    candidates = json.loads((path.parent / "report.json").read_text())["candidates"]
+    assert [(row["family"], row["best"]) for row in candidates] == [
+        ("PlateNet", True),
+        ("MaskRCNNSwin", False),
+    ]
 
 
 def test_the_json_has_the_promised_keys(tmp_path: Path) -> None:
@@ -240,6 +282,7 @@ def _still_training(run_dir: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "shown", "absent", "reason"),
     [
+        (_without("evaluate"), "Symbols", "Hardest", "the evaluation left figures only"),
         (_without("train"), "Symbols", "Learning rate", "no scalars: no charts"),
         (_without("test"), "has not finished", "Symbols", "stopped before its test"),
         (_without("steps"), "Symbols", "Time", "no step has a record"),
@@ -280,6 +323,9 @@ def test_what_is_not_there_is_left_out(
         ("record/rejected.json", "[{}]", "rejected.json: damaged", "a key is missing"),
         ("test/readings.json", "[]", "readings.json: damaged", "another shape"),
         ("test/readings.json", '{"images": [{}]}', "readings.json: damaged", "a key is missing"),
+        ("evaluate/candidates.json", '{"candidates": [{}]}', "candidates.json: damaged", "no key"),
+        ("evaluate/pr_curves.json", '{"curves": [1]}', "pr_curves.json: damaged", "no curve"),
+        ("evaluate/hardest.json", '{"images": {"a": 1}}', "hardest.json: damaged", "no list"),
         ("steps/train.json", '{"seconds": 1}', "train.json: damaged", "a step without its name"),
     ],
 )

@@ -9,94 +9,21 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
 from pycocotools import mask as rle
 from pycocotools.coco import COCO
 
 from dataset_tools.record import coco_of
 from sub_module.datasets.coco import load_plate_images
 from sub_module.errors import DataError
-from sub_module.metrics.average_precision import average_precision, board_detections, load_coco
-from sub_module.metrics.divided_iou import divided_boxes, divided_iou
+from sub_module.metrics.average_precision import average_precision, load_coco, precisions
+from sub_module.metrics.detections import board_detections
 from sub_module.metrics.plate_metric import PlateMetric
 from sub_module.metrics.readings import Match, score_readings
 from sub_module.metrics.scores import score
+from sub_module.plates.instances import Findings, Instances
 from sub_module.plates.reading import PlateReading
 from tests.factories import write_pair, write_set
 from tests.standards import tiny_standard
-
-SEGMENTS = {
-    "top": (0, 0, 9, 2),
-    "upper left": (0, 0, 2, 9),
-    "upper right": (7, 0, 9, 9),
-    "middle": (0, 7, 9, 9),
-    "lower left": (0, 7, 2, 16),
-    "lower right": (7, 7, 9, 16),
-    "bottom": (0, 14, 9, 16),
-}
-
-
-def _digit(*without):
-    """A digit of seven segments, strokes of 3 px in a 10 x 17 box with a margin."""
-    image = Image.new("L", (20, 25))
-    draw = ImageDraw.Draw(image)
-    for name, (x1, y1, x2, y2) in SEGMENTS.items():
-        if name not in without:
-            draw.rectangle((x1 + 5, y1 + 4, x2 + 5, y2 + 4), fill=1)
-    return np.array(image)
-
-
-def _block(x, y, width, height):
-    mask = np.zeros((12, 12), bool)
-    mask[y : y + height, x : x + width] = True
-    return mask
-
-
-def test_divided_boxes_by_hand():
-    # A solid 3 x 3 block: its boundary is the ring of 8 pixels. Sorted by y, then x, and cut at 2
-    # and 5: two pixels of the top row; its third with both of the middle row; the bottom row.
-    assert divided_boxes(_block(0, 0, 3, 3)).tolist() == [
-        [0, 0, 2, 1],
-        [0, 0, 3, 2],
-        [0, 2, 3, 3],
-        [0, 0, 1, 2],
-        [0, 0, 2, 3],
-        [2, 0, 3, 3],
-    ]
-
-
-@pytest.mark.parametrize(
-    ("mask_a", "mask_b", "expected", "reason"),
-    [
-        (_block(2, 3, 3, 3), _block(2, 3, 3, 3), 1, "the same"),
-        # The six boxes above against themselves moved by one: 1/3 1/2 1/2 and 0 1/3 0.
-        (_block(0, 0, 3, 3), _block(1, 0, 3, 3), (1 / 3 + 1 / 2 + 1 / 2 + 1 / 3) / 6, "moved by 1"),
-        (_block(0, 0, 3, 3), _block(6, 6, 3, 3), 0, "apart"),
-        # One pixel has a last run only; three in a row have three runs of one each.
-        (_block(4, 4, 1, 1), _block(4, 4, 1, 1), 1, "one pixel"),
-        (_block(4, 4, 3, 1), _block(4, 4, 3, 1), 1, "three pixels"),
-        (_block(4, 4, 1, 1), _block(4, 4, 3, 1), 0, "one pixel is only the first of three"),
-        (_block(0, 0, 0, 0), _block(4, 4, 3, 3), 0, "an empty mask"),
-        (_block(0, 0, 0, 0), _block(0, 0, 0, 0), 0, "two empty masks"),
-    ],
-)
-def test_divided_iou_by_hand(mask_a, mask_b, expected, reason):
-    assert divided_iou(mask_a, mask_b) == pytest.approx(expected), reason
-    assert divided_iou(mask_b, mask_a) == pytest.approx(expected), reason
-
-
-def test_divided_iou_tells_a_6_from_an_8_in_the_same_box():
-    eight, six = _digit(), _digit("upper right")
-    for axis in (0, 1):
-        assert (eight.any(axis=axis) == six.any(axis=axis)).all()
-    # Four to six: where the boundary's thirds end moves with the stroke that is missing.
-    assert 0.5 < divided_iou(eight, six) < 0.9
-    assert divided_iou(eight, eight) == divided_iou(six, six) == 1
-
-
-def test_divided_iou_of_masks_of_two_images():
-    with pytest.raises(ValueError, match="one shape"):
-        divided_iou(np.ones((4, 4)), np.ones((4, 5)))
 
 
 def _coco(boxes, num_images=1, names=("a", "b")):
@@ -245,22 +172,6 @@ def test_average_precision_agrees_with_a_naive_one(seed):
     assert 0.05 < expected < 0.95
 
 
-def test_divided_average_precision_sees_what_boxes_do_not():
-    eight, six = _digit(), _digit("upper right")
-    encoded = [rle.encode(np.asfortranarray(mask)) for mask in (eight, six)]
-    coco = _coco([(1, 1, 5, 4, 10, 17)])
-    coco.dataset["images"][0] |= {"width": 20, "height": 25}
-    coco.dataset["annotations"][0]["segmentation"] = encoded[0]
-    coco.createIndex()
-    box = {"image_id": 1, "category_id": 1, "score": 0.9, "bbox": [5, 4, 10, 17]}
-    for mask, segmentation in zip((eight, six), encoded, strict=True):
-        found = [box | {"segmentation": segmentation}]
-        assert average_precision(coco, found, ["a"], "box") == pytest.approx(1)
-        passed = np.mean(divided_iou(eight, mask) >= np.linspace(0.5, 0.95, 10))
-        assert average_precision(coco, found, ["a"], "divided") == pytest.approx(passed)
-    assert passed < 0.9
-
-
 def test_divided_average_precision_takes_polygons_as_ground_truth():
     coco = _coco([(1, 1, *SQUARE), (1, 1, *OTHER)])
     mask = np.zeros((400, 400), np.uint8, order="F")
@@ -354,13 +265,14 @@ def test_plate_metric_over_a_recorded_set(tmp_path):
     coco_file = tmp_path / "all.json"
     coco_file.write_text(json.dumps(coco_of(tmp_path, standard)))
     images = load_plate_images(coco_file, standard)
-    metric = PlateMetric(coco_file, standard)
-    samples = [{"image_id": i.image_id, "readings": list(i.readings)} for i in images]
+    metric = PlateMetric(coco_file, standard, standard.board_labels)
+    samples = [{"image_id": i.image_id, "findings": Findings(i.readings)} for i in images]
     for sample in samples:
         metric.process(None, [sample])
     assert metric.evaluate(len(images)) == {"mAP": 1, "EIR": 1, "wrong_share": 0}
     # Of four plates one is misread, one missed; its image comes with no sample at all.
-    samples[1]["readings"][0] = replace(samples[1]["readings"][0], text="?")
+    misread = replace(images[1].readings[0], text="?")
+    samples[1]["findings"] = Findings((misread,))
     metric.process(None, [sample for i, sample in enumerate(samples) if i != 2])
     measured = metric.evaluate(len(images) - 1)
     assert measured["EIR"] == 0.5
@@ -374,16 +286,17 @@ def test_score_looks_at_declared_categories_only(tmp_path):
     (tmp_path / "all.json").write_text(json.dumps(coco_of(tmp_path, standard)))
     images = load_plate_images(tmp_path / "all.json", standard)
     # The images of one layout are read, those of the other are not.
-    readings = [[r for r in image.readings if r.layout == "flat"] for image in images]
+    findings = [Findings(tuple(r for r in i.readings if r.layout == "flat")) for i in images]
     coco = load_coco(tmp_path / "all.json")
     by_categories = {
-        labels: score(coco, images, readings, standard, labels)
+        labels: score(coco, images, findings, standard, labels)
         for labels in (("f_board",), ("s_board",), ("f_board", "s_board"))
     }
-    assert [precision for precision, _ in by_categories.values()] == pytest.approx([1, 0, 0.5])
-    assert {scores.EIR for _, scores in by_categories.values()} == {0.5}
+    assert [scores.mAP for scores in by_categories.values()] == pytest.approx([1, 0, 0.5])
+    assert {scores.readings.EIR for scores in by_categories.values()} == {0.5}
+    assert {scores.dv_mAP for scores in by_categories.values()} == {None}
     with pytest.raises(ValueError, match="zip"):
-        score(coco, images, readings[:-1], standard, ("f_board",))
+        score(coco, images, findings[:-1], standard, ("f_board",))
 
 
 def test_board_detections_use_the_standards_categories():
@@ -395,3 +308,70 @@ def test_board_detections_use_the_standards_categories():
         "bbox": [10, 0, 100, 50],
         "score": 0.25,
     }
+
+
+def _instances(image, off=0.0):
+    """Everything labelled in an image, every outline moved a little."""
+    polygons = tuple(polygon + np.float32(off) for _, polygon in image.shapes)
+    boxes = [[*polygon.min(axis=0), *polygon.max(axis=0)] for polygon in polygons]
+    return Instances(
+        labels=tuple(label for label, _ in image.shapes),
+        scores=np.full(len(polygons), 0.9, np.float32),
+        boxes_xyxy=np.array(boxes, np.float32).reshape(-1, 4),
+        polygons=polygons,
+    )
+
+
+def test_plate_metric_of_a_model_with_masks(tmp_path):
+    standard = tiny_standard()
+    write_set(tmp_path, standard, 4)
+    write_pair(tmp_path, "none", [])
+    coco_file = tmp_path / "all.json"
+    coco_file.write_text(json.dumps(coco_of(tmp_path, standard)))
+    images = load_plate_images(coco_file, standard)
+    metric = PlateMetric(coco_file, standard, standard.classes)
+
+    def figures(off):
+        findings = [Findings(i.readings, _instances(i, off)) for i in images]
+        ids = [i.image_id for i in images]
+        samples = zip(ids, findings, strict=True)
+        metric.process(None, [{"image_id": i, "findings": f} for i, f in samples])
+        return metric.evaluate(len(images))
+
+    # Not quite 1: COCO's truth has two decimals, which move a pixel of some outline.
+    exact, moved = figures(0), figures(4)
+    assert list(exact) == ["mAP", "dv_mAP", "EIR", "wrong_share"]
+    assert (exact["mAP"], exact["EIR"], exact["wrong_share"]) == (pytest.approx(1), 1, 0)
+    assert exact["dv_mAP"] > 0.95
+    assert 0 < moved["dv_mAP"] < moved["mAP"] < 1, "four pixels cost the thirds more than the boxes"
+
+
+def test_findings_without_any_instance_have_a_dv_mAP(tmp_path):  # noqa: N802
+    standard = tiny_standard()
+    write_set(tmp_path, standard, 2)
+    (tmp_path / "all.json").write_text(json.dumps(coco_of(tmp_path, standard)))
+    images = load_plate_images(tmp_path / "all.json", standard)
+    nothing = Instances((), np.zeros(0, np.float32), np.zeros((0, 4), np.float32), ())
+    coco = load_coco(tmp_path / "all.json")
+    scores = score(coco, images, [Findings((), nothing)] * 2, standard, standard.classes)
+    assert (scores.mAP, scores.dv_mAP) == (0, 0), "a model with masks that found nothing"
+    scores = score(coco, images, [Findings(())] * 2, standard, standard.board_labels)
+    assert (scores.mAP, scores.dv_mAP) == (0, None)
+
+
+def test_curves_of_groups_of_categories():
+    # Of `a` half is found, at IoU 0.78; of `b` all of it, exactly; of `c` there is none.
+    coco = _coco([(1, 1, *SQUARE), (1, 1, *OTHER), (1, 2, *SQUARE)], names="abc")
+    found = _found((1, 1, 0.9, 0, 0, 100, 78), (1, 2, 0.8, *SQUARE), (1, 3, 0.7, *SQUARE))
+    curves = precisions(coco, found, "abc", "box")
+    assert curves.categories == ("a", "b")
+    half = np.where(np.arange(101) <= 50, 1.0, 0.0)
+    assert curves.curve("a", 0.5) == pytest.approx(half)
+    assert curves.curve("a", 0.75) == pytest.approx(half)
+    assert curves.curve("a", 0.8).sum() == 0
+    assert curves.curve("a") == pytest.approx(0.6 * half)
+    assert curves.curve("ab", 0.5) == pytest.approx((half + 1) / 2)
+    assert curves.curve("c") is None
+    assert curves.mean == pytest.approx((0.6 * 51 / 101 + 1) / 2)
+    nothing = precisions(coco, found[2:], "abc", "box")
+    assert (nothing.categories, nothing.mean) == (("a", "b"), 0)

@@ -10,25 +10,18 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 
 from sub_module.engine.checkpoint import load_checkpoint, load_model, publish
 from sub_module.engine.train import train
 from sub_module.errors import ConfigError, DataError, ModelError, PlateflowError
 from tests.standards import REPOSITORY, kr_standard, tiny_standard
+from tests.sub_module.engine.logs import scalars
 from tests.sub_module.engine.test_checkpoint import saved
 from tests.sub_module.small import drawn_set, small_config
-
-
-@pytest.fixture(scope="module")
-def training_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return drawn_set(tmp_path_factory.mktemp("data"), kr_standard(), 40)
-
-
-def scalars(work_dir: Path) -> list[dict[str, float]]:
-    files = sorted(work_dir.glob("*/vis_data/scalars.json"))
-    return [json.loads(line) for file in files for line in file.read_text().splitlines()]
 
 
 def test_one_process_trains_logs_and_leaves_candidates(training_set: Path, tmp_path: Path) -> None:
@@ -100,7 +93,7 @@ def test_data_can_be_loaded_by_processes_of_their_own(training_set: Path, tmp_pa
 
 
 def test_training_learns(training_set: Path, tmp_path: Path) -> None:
-    config = small_config(kr_standard(), max_epochs=6, num_processes=1)
+    config = small_config(kr_standard(), max_epochs=10, val_interval=10, num_processes=1)
     train(config, training_set, tmp_path)
     losses = [record["loss"] for record in scalars(tmp_path) if "loss" in record]
     assert sum(losses[-3:]) < 0.8 * sum(losses[:3])
@@ -118,11 +111,29 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("num_processes", [1, 2])
+@pytest.mark.parametrize(
+    ("changes", "checkpoint", "half", "first_iteration"),
+    [
+        pytest.param({"num_processes": 1}, "epoch_2.pth", "epoch_9.pth", 7, id="one process"),
+        pytest.param({"num_processes": 2}, "epoch_2.pth", "epoch_9.pth", 7, id="two processes"),
+        pytest.param(
+            {"num_processes": 2, "val_unit": "iteration", "val_interval": 4},
+            "iter_4.pth",
+            "iter_99.pth",
+            5,
+            id="within an epoch",
+        ),
+    ],
+)
 def test_a_killed_training_goes_on_where_it_was(
-    training_set: Path, tmp_path: Path, num_processes: int
+    training_set: Path,
+    tmp_path: Path,
+    changes: dict[str, object],
+    checkpoint: str,
+    half: str,
+    first_iteration: int,
 ) -> None:
-    config = small_config(kr_standard(), max_epochs=6, num_processes=num_processes)
+    config = small_config(kr_standard(), max_epochs=6, **changes)
     (tmp_path / "config.json").write_text(json.dumps(config))
     (tmp_path / "job.py").write_text(SCRIPT)
     work_dir = tmp_path / "work"
@@ -134,7 +145,7 @@ def test_a_killed_training_goes_on_where_it_was(
         command, env=environment, stdout=log, stderr=log, start_new_session=True
     )
     deadline = time.monotonic() + 180
-    while not (work_dir / "epoch_2.pth").exists():
+    while not (work_dir / checkpoint).exists():
         assert process.poll() is None, (tmp_path / "log").read_text()
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -142,13 +153,13 @@ def test_a_killed_training_goes_on_where_it_was(
     process.wait()
     _wait_until_alone(process.pid, deadline)
     # A file that was being written when the power went away.
-    (work_dir / "epoch_9.pth").write_bytes(b"half a checkp")
+    (work_dir / half).write_bytes(b"half a checkp")
     again = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=180)
     assert again.returncode == 0, again.stderr
     assert "EPOCHS 6" in again.stdout
     second = sorted(work_dir.glob("*/vis_data/scalars.json"))[-1]
     first_logged = json.loads(second.read_text().splitlines()[0])
-    assert first_logged["epoch"] >= 3
+    assert first_logged["iter"] >= first_iteration
 
 
 def _wait_until_alone(session: int, deadline: float) -> None:
@@ -173,10 +184,24 @@ def test_an_image_that_another_process_cannot_read_is_named(tmp_path: Path) -> N
 SETTINGS = [
     ("max_epochs", 0, "train.max_epochs must be at least 1, not 0"),
     ("val_interval", 0, "train.val_interval must be at least 1, not 0"),
+    ("val_unit", "step", "train.val_unit must be one of epoch, iteration, not 'step'"),
+    ("num_pictures", -1, "train.num_pictures must be at least 0, not -1"),
+    ("deterministic", 1, "train.deterministic must be true or false, not 1"),
+    ("weights", 3, "train.weights must be a path or null, not 3"),
+    (
+        "memory",
+        {"skip_validation": 0.9, "stop": 95},
+        "train.memory.stop must be above 0 and at most 1, not 95",
+    ),
+    ("memory", {"stop": 0.9}, "train.memory.skip_validation is missing"),
     ("log_interval", 0, "train.log_interval must be at least 1, not 0"),
     ("lr", -1.0, "train.lr must be from 1e-09 to 10.0, not -1.0"),
-    ("precision", "bf16", "train.precision must be one of auto, float32, bfloat16, not 'bf16'"),
-    ("best_metric", "eir", "train.best_metric must be one of EIR, mAP, not 'eir'"),
+    (
+        "precision",
+        "bf16",
+        "train.precision must be one of auto, float32, bfloat16, float16, not 'bf16'",
+    ),
+    ("best_metric", "eir", "train.best_metric must be one of EIR, mAP, dv_mAP, not 'eir'"),
     ("num_processes", -1, "train.num_processes must be at least 1 or null, not -1"),
 ]
 
@@ -189,6 +214,32 @@ def test_settings_out_of_range_are_named(
         train(small_config(kr_standard(), **{name: value}), training_set, tmp_path / "work")
     assert str(caught.value) == message
     assert not (tmp_path / "work").exists()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU computes in float16")
+def test_a_precision_that_the_machine_lacks(training_set: Path, tmp_path: Path) -> None:
+    config = small_config(kr_standard(), precision="float16")
+    with pytest.raises(ConfigError, match=r"train\.precision: float16 needs a GPU"):
+        train(config, training_set, tmp_path)
+
+
+def weights_of(path: Path) -> dict[str, torch.Tensor]:
+    return dict(load_checkpoint(path)["state_dict"])
+
+
+def test_the_same_seed_gives_the_same_weights(training_set: Path, tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"max_epochs": 1, "num_processes": 1, "deterministic": True}
+    first, again, other = (
+        weights_of(train(config, training_set, tmp_path / name).candidates[-1])
+        for name, config in (
+            ("first", small_config(kr_standard(), **settings)),
+            ("again", small_config(kr_standard(), **settings)),
+            ("other", small_config(kr_standard(), **settings, seed=1)),
+        )
+    )
+    assert all(torch.equal(tensor, again[name]) for name, tensor in first.items())
+    assert not all(torch.equal(tensor, other[name]) for name, tensor in first.items())
+    assert not torch.are_deterministic_algorithms_enabled(), "torch is left as it was"
 
 
 def test_a_full_disk_while_publishing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,12 +10,17 @@ from sub_module.plates.geometry import (
     area_of,
     box_iou,
     boxes_touch,
+    by_uprightness,
     contains,
     image_to_plate,
     map_points,
+    middle_of,
     plate_to_image,
     quadrangle,
+    quadrangle_iou,
+    rectangle_around,
     side_lengths,
+    straightened,
 )
 
 SQUARE = [[10, 10], [50, 10], [50, 30], [10, 30]]
@@ -123,3 +128,87 @@ def test_box_iou(other, expected, reason):
 def test_boxes_touch(shift, margin, touch, reason):
     diamond = np.array([[5, 0], [10, 5], [5, 10], [0, 5]], float)
     assert boxes_touch(diamond, diamond + shift, margin) is touch, reason
+
+
+def _turned(points, degrees):
+    angle = np.deg2rad(degrees)
+    matrix = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    return np.array(points) @ matrix.T + 100
+
+
+RECTANGLE = np.array([[0, 0], [100, 0], [100, 40], [0, 40]])
+
+
+@pytest.mark.parametrize("degrees", [0, 25, -70])
+@pytest.mark.parametrize("sense", [1, -1])
+def test_straightened_knows_nothing_of_round_corners(degrees, sense):
+    outline = _turned(_rounded(6), degrees)[::sense]
+    expected = _turned(RECTANGLE, degrees)
+    # A first guess that is off on every side; it says where the corners begin.
+    guess = _turned([[2, 1], [99, 3], [98, 38], [3, 41]], degrees)
+    np.testing.assert_allclose(straightened(outline, guess), expected, atol=0.1)
+    np.testing.assert_allclose(
+        straightened(outline, np.roll(guess, 1, axis=0)), np.roll(expected, 1, axis=0), atol=0.1
+    )
+
+
+def test_straightened_evens_out_ragged_edges():
+    rng = np.random.default_rng(0)
+    outline = np.concatenate(
+        [
+            np.linspace(start, end, 60, endpoint=False) + rng.uniform(-1, 1, (60, 2))
+            for start, end in zip(RECTANGLE, np.roll(RECTANGLE, -1, axis=0), strict=True)
+        ]
+    )
+    guess = RECTANGLE + np.array([[-2, -2], [2, -2], [2, 2], [-2, 2]])
+    np.testing.assert_allclose(straightened(outline, guess), RECTANGLE, atol=1)
+
+
+@pytest.mark.parametrize(
+    ("outline", "reason"),
+    [
+        ([[0, 0], [100, 0], [50, 40]], "a triangle has nothing along two of the edges"),
+        ([[20, 15], [80, 15], [80, 25], [20, 25]], "all of it far from the edges"),
+    ],
+)
+def test_straightened_keeps_corners_that_the_outline_says_nothing_of(outline, reason):
+    corners = np.array(RECTANGLE, np.float32)
+    assert straightened(np.array(outline), corners) is corners
+
+
+@pytest.mark.parametrize("degrees", [0, 20, 115])
+def test_rectangle_around_runs_clockwise(degrees):
+    outline = _turned([*RECTANGLE, [50, 20], [100, 15]], degrees)
+    found = rectangle_around(outline)
+    expected = _turned(RECTANGLE, degrees)
+    turns = [np.abs(np.roll(found, k, axis=0) - expected).max() for k in range(4)]
+    assert min(turns) < 1e-3
+
+
+def test_by_uprightness_begins_at_the_corner_that_is_top_left_on_the_screen():
+    for degrees in (-40, 0, 40):
+        expected = _turned(RECTANGLE, degrees)
+        for k in range(4):
+            ways = by_uprightness(np.roll(expected, k, axis=0))
+            assert len(ways) == 4
+            np.testing.assert_array_equal(ways[0], expected)
+            np.testing.assert_array_equal(ways[-1], np.roll(expected, -2, axis=0))
+
+
+@pytest.mark.parametrize(
+    ("other", "expected", "reason"),
+    [
+        (_turned(RECTANGLE, 30), 1, "the same"),
+        (_turned(RECTANGLE, 30)[::-1], 1, "the other way round"),
+        (_turned(RECTANGLE + np.array((50, 0)), 30), 1 / 3, "moved by half along itself"),
+        (_turned(RECTANGLE + np.array((0, 42)), 30), 0, "beside, though the boxes overlap"),
+        (_turned(RECTANGLE + np.array((900, 0)), 30), 0, "far away"),
+        (_turned(RECTANGLE * 0.5, 30), 1 / 4, "inside"),
+    ],
+)
+def test_quadrangle_iou(other, expected, reason):
+    assert quadrangle_iou(_turned(RECTANGLE, 30), other) == pytest.approx(expected, abs=1e-4)
+
+
+def test_middle_of_a_polygon_is_that_of_its_box():
+    assert middle_of(np.array([[0, 0], [10, 2], [4, 20]])).tolist() == [5, 10]

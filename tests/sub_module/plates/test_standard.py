@@ -98,3 +98,22 @@ def test_a_contradiction_is_refused_with_its_reason(
 def test_a_character_without_a_class_is_named() -> None:
     with pytest.raises(ConfigError, match="plate standard tiny: character 'Q' has no class"):
         tiny_standard().label_of("Q")
+
+
+@pytest.mark.parametrize(
+    ("layout", "place", "row", "group", "reason"),
+    [
+        ("two_line", (0.5, 0.22), 0, "r_s_n", "the middle of the sub text"),
+        ("two_line", (0.1, 0.4), 0, "r_s_n", "nearer to the upper row"),
+        ("two_line", (0.1, 0.5), 1, "r_m_n", "nearer to the lower row"),
+        ("two_line", (0.5, 2.0), 1, "r_m_n", "below the plate"),
+        ("one_line", (0.3, 0.9), 0, "l_s_n", "one row for all"),
+        ("one_line", (0.6, 0.1), 0, "l_m_n", "the second group of the row"),
+    ],
+)
+def test_nearest_row_and_group(
+    layout: str, place: tuple[float, float], row: int, group: str, reason: str
+) -> None:
+    found = kr_standard().layout(layout)
+    assert found.nearest_row(place[1]) == row
+    assert found.nearest_group(*place).label == group

@@ -1,0 +1,39 @@
+"""A search by Katib: what every search shares; a `configs/pipelines/tune_*.py` adds parameters."""
+
+search = dict(
+    # The Experiment's name and the search's directory below `searches/`: lower case letters,
+    # digits and dashes, at most 40.
+    name="plateflow",
+    # Parameter of the search to the config key that it fills, and the values that it may take as
+    # YAML text.
+    parameters=dict(),
+    # What is made large, and what ends the search when a trial reaches it.
+    objective="mAP",
+    goal=0.99,
+    # What is looked at besides, where the model has it.
+    additional=["dv_mAP", "EIR"],
+    # Which of a trial's validations counts: max, min or latest.
+    strategy="max",
+    # random, grid, tpe, multivariate-tpe, bayesianoptimization, sobol or hyperband.
+    algorithm="random",
+    # Of the random numbers; grid, sobol and hyperband on a cluster go without.
+    seed=0,
+    # medianstop, or None: a trial is stopped when its best objective after `start_step` validations
+    # lies below the median of what the trials before it had, once `min_trials_required` are done.
+    early_stopping=None,
+    medianstop=dict(min_trials_required=3, start_step=2),
+    # Of `hyperband` only: the parameter that says how long a trial trains, the longest training,
+    # and the share of trials, one in `eta`, that goes on after each round.
+    hyperband=dict(name="max_epochs", key="train.max_epochs", max=8, eta=3),
+    max_trials=20,
+    parallel_trials=1,
+    # So many failed trials end the search.
+    max_failed_trials=3,
+    # The cluster: namespace, the image of `components/Dockerfile`, the claim of the volume that
+    # all trials share and where it is mounted, and GPUs for each trial.
+    namespace="plateflow",
+    image="plateflow-python-train:0.1.0",
+    volume_claim="plateflow",
+    mount_path="/mnt/plateflow",
+    gpus=1,
+)

@@ -1,0 +1,1 @@
+"""The search over hyperparameters: one Katib Experiment, run by a cluster's Katib or by Optuna."""

@@ -1,0 +1,299 @@
+"""What is read of a Katib Experiment (`kubeflow.org/v1beta1`); its YAML has camelCase names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic.alias_generators import to_camel
+
+from sub_module.errors import ConfigError
+
+Strategy = Literal["min", "max", "latest"]
+# Katib's own, where the Experiment says none.
+_DEFAULT_FORMAT = r"([\w|-]+)\s*=\s*([+-]?\d*(\.\d+)?([Ee][+-]?\d+)?)"
+_NAME = r"[a-z]([-a-z0-9]*[a-z0-9])?"
+_META_REFERENCE = re.compile(r"\$\{trialSpec\.(Name|Namespace)\}")
+Count = Annotated[int, Field(ge=1)]
+
+
+class _Part(BaseModel):
+    # As the API server does under strict validation: a field that it does not know is a mistake.
+    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel)
+
+
+class MetricStrategy(_Part):
+    """Which of a metric's values over a trial counts."""
+
+    name: str
+    value: Strategy
+
+
+class Objective(_Part):
+    """What is to be made large or small."""
+
+    type: Literal["maximize", "minimize"]
+    objective_metric_name: str = Field(min_length=1)
+    goal: float | None = None
+    additional_metric_names: tuple[str, ...] = ()
+    metric_strategies: tuple[MetricStrategy, ...] = ()
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """All metrics, the objective first."""
+        return (self.objective_metric_name, *self.additional_metric_names)
+
+    def value_of(self, metric: str, values: Sequence[float]) -> float:
+        """The one of a trial's values that counts; there is at least one."""
+        default: Strategy = "max" if self.type == "maximize" else "min"
+        named = {strategy.name: strategy.value for strategy in self.metric_strategies}
+        strategy = named.get(metric, default)
+        if strategy == "latest":
+            return values[-1]
+        return max(values) if strategy == "max" else min(values)
+
+    def is_better(self, value: float, other: float) -> bool:
+        """Whether one value of the objective beats another."""
+        return value > other if self.type == "maximize" else value < other
+
+    def reaches_goal(self, value: float) -> bool:
+        """Whether a value ends the search."""
+        return self.goal is not None and not self.is_better(self.goal, value)
+
+
+class Setting(_Part):
+    """A setting of an algorithm."""
+
+    name: str
+    value: str
+
+
+class Algorithm(_Part):
+    """A search algorithm or an early stopping, with its settings."""
+
+    algorithm_name: str = Field(min_length=1)
+    algorithm_settings: tuple[Setting, ...] = ()
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """Name to value."""
+        return {setting.name: setting.value for setting in self.algorithm_settings}
+
+
+class FeasibleSpace(_Part):
+    """The values that a parameter may take."""
+
+    list: tuple[str, ...] = ()
+    min: str = ""
+    max: str = ""
+    step: str = ""
+    distribution: Literal["uniform", "logUniform", "normal", "logNormal", ""] = ""
+
+
+class Parameter(_Part):
+    """One searched parameter."""
+
+    name: str = Field(min_length=1)
+    parameter_type: Literal["categorical", "discrete", "int", "double"]
+    feasible_space: FeasibleSpace
+
+    @property
+    def is_list(self) -> bool:
+        """Whether its values are listed, not a range."""
+        return self.parameter_type in ("categorical", "discrete")
+
+    @model_validator(mode="after")
+    def _fits(self) -> Parameter:
+        space = self.feasible_space
+        if self.is_list:
+            if not space.list or space.min or space.max or space.step:
+                raise ValueError(f"feasibleSpace of a {self.parameter_type} needs `list` alone")
+            if len(set(space.list)) < len(space.list):
+                raise ValueError("feasibleSpace.list names a value twice")
+            return self
+        if space.list or not (space.min and space.max):
+            raise ValueError(f"feasibleSpace of a {self.parameter_type} needs `min` and `max`")
+        number = int if self.parameter_type == "int" else float
+        low, high, _ = (number(text) for text in (space.min, space.max, space.step or "1"))
+        if low > high:
+            raise ValueError("feasibleSpace.min lies above feasibleSpace.max")
+        return self
+
+    def tried(self) -> tuple[str, ...]:
+        """Every value of a list; the ends of a range."""
+        return self.feasible_space.list or (self.feasible_space.min, self.feasible_space.max)
+
+
+class Filter(_Part):
+    """How metrics stand in a line: expressions whose first two groups are name and value."""
+
+    metrics_format: tuple[str, ...] = ()
+
+    @field_validator("metrics_format")
+    @classmethod
+    def _compile(cls, formats: tuple[str, ...]) -> tuple[str, ...]:
+        for text in formats:
+            try:
+                groups = re.compile(text).groups
+            except re.error as error:
+                raise ValueError(f"{text!r} is no regular expression: {error}") from error
+            if groups < 2:
+                raise ValueError(f"{text!r} needs two groups: a metric's name and its value")
+            if ";" in text:
+                raise ValueError(f"{text!r}: Katib joins formats by `;`, so none may hold one")
+        return formats
+
+
+class Source(_Part):
+    """Where metrics stand."""
+
+    filter: Filter = Filter()
+    file_system_path: Any = None
+    http_get: Any = None
+
+
+class Collector(_Part):
+    """What reads the metrics."""
+
+    kind: str = "StdOut"
+    custom_collector: Any = None
+
+
+class MetricsCollector(_Part):
+    """How metrics are read."""
+
+    collector: Collector = Collector()
+    source: Source = Source()
+
+
+class TrialParameter(_Part):
+    """A name in the trial's template for a parameter, or for what Katib knows of the trial."""
+
+    name: str = Field(min_length=1, pattern=r"^[^{}]+$")
+    description: str = ""
+    reference: str = Field(min_length=1)
+
+    @property
+    def meta(self) -> str | None:
+        """`Name` or `Namespace`, of a reference such as `${trialSpec.Name}`."""
+        found = _META_REFERENCE.fullmatch(self.reference)
+        return found[1] if found else None
+
+
+class TrialTemplate(_Part):
+    """How a trial is made."""
+
+    primary_container_name: str = Field(min_length=1)
+    trial_parameters: tuple[TrialParameter, ...]
+    trial_spec: dict[str, Any] | None = None
+    config_map: Any = None
+    retain: bool = False
+    primary_pod_labels: dict[str, str] = {}
+    success_condition: str = ""
+    failure_condition: str = ""
+
+
+class Spec(_Part):
+    """What is searched and how."""
+
+    objective: Objective
+    algorithm: Algorithm
+    early_stopping: Algorithm | None = None
+    parameters: tuple[Parameter, ...] = Field(min_length=1)
+    trial_template: TrialTemplate
+    metrics_collector_spec: MetricsCollector = MetricsCollector()
+    # Katib's default.
+    parallel_trial_count: Count = 3
+    max_trial_count: Count | None = None
+    max_failed_trial_count: Annotated[int, Field(ge=0)] | None = None
+    resume_policy: Literal["Never", "LongRunning", "FromVolume"] = "Never"
+    nas_config: None = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> Spec:
+        most = self.max_trial_count
+        for field, count in (
+            ("parallelTrialCount", self.parallel_trial_count),
+            ("maxFailedTrialCount", self.max_failed_trial_count),
+        ):
+            if most is not None and (count or 0) > most:
+                raise ValueError(f"{field} lies above maxTrialCount")
+        names = [parameter.name for parameter in self.parameters]
+        if len(set(names)) < len(names):
+            raise ValueError("parameters: two have the same name")
+        return self
+
+
+class Metadata(BaseModel):
+    """Of Kubernetes' metadata, what is used here."""
+
+    name: str = Field(pattern=f"^{_NAME}$", max_length=40)
+    namespace: str = "default"
+
+
+class Experiment(_Part):
+    """A Katib Experiment."""
+
+    api_version: Literal["kubeflow.org/v1beta1"]
+    kind: Literal["Experiment"]
+    metadata: Metadata
+    spec: Spec
+    status: Any = None
+
+    @property
+    def name(self) -> str:
+        """Of the search."""
+        return self.metadata.name
+
+    @property
+    def formats(self) -> tuple[str, ...]:
+        """The expressions that find metrics in a line."""
+        return self.spec.metrics_collector_spec.source.filter.metrics_format or (_DEFAULT_FORMAT,)
+
+
+def parse_experiment(text: str, origin: str | Path) -> tuple[dict[str, Any], Experiment]:
+    """An Experiment's YAML, as plain data and as what is read of it.
+
+    Args:
+        text: The YAML.
+        origin: The file, for messages.
+
+    Raises:
+        ConfigError: It is no Experiment that can be run; the message names file and field.
+    """
+    try:
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"line {mark.line + 1}: " if mark else ""
+        reason = getattr(error, "problem", None) or "cannot be parsed"
+        raise ConfigError(f"{origin}: not YAML: {where}{reason}") from error
+    if not isinstance(data, dict) or data.get("kind") != "Experiment":
+        kind = data.get("kind") if isinstance(data, dict) else None
+        found = f"kind is {kind!r}" if kind else "it has no `kind: Experiment`"
+        raise ConfigError(f"{origin}: no Katib Experiment: {found}")
+    try:
+        return data, Experiment.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"])) or "it"
+        reason = first["msg"].removeprefix("Value error, ")
+        raise ConfigError(f"{origin}: {field}: {reason}") from error
+
+
+def read_experiment(file: Path) -> tuple[dict[str, Any], Experiment]:
+    """`parse_experiment` of a file.
+
+    Raises:
+        ConfigError: The file cannot be read, or as `parse_experiment` says.
+    """
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ConfigError(f"{file}: cannot be read: {reason}") from error
+    return parse_experiment(text, file)

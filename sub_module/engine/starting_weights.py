@@ -1,0 +1,61 @@
+"""Weights to start from that are not random."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sub_module.engine.checkpoint import load_checkpoint
+from sub_module.errors import ModelError, PlateflowError
+from sub_module.models.base import PlateModel
+from sub_module.plates import PlateStandard
+
+
+def load_starting_weights(model: PlateModel, settings: Mapping[str, Any]) -> None:
+    """Give a model the weights that `train` of a config names, if it names any.
+
+    Args:
+        model: Its weights change.
+        settings: `weights` and `backbone_weights` are paths or None.
+
+    Raises:
+        ModelError: A file is missing or damaged, or its weights do not fit the model.
+        ConfigError: The model has no pretrained backbone.
+    """
+    if settings["backbone_weights"] is not None:
+        model.load_backbone(Path(settings["backbone_weights"]))
+    if settings["weights"] is not None:
+        load_weights(model, Path(settings["weights"]))
+
+
+def load_weights(model: PlateModel, path: Path) -> None:
+    """Load the weights of a checkpoint of the same model family and plate standard.
+
+    Raises:
+        ModelError: See `load_starting_weights`; what differs is named.
+    """
+    checkpoint = load_checkpoint(path)
+    told = checkpoint["plateflow"]
+    try:
+        theirs = PlateStandard.from_config(told["standard"])
+        family = str(told["model"]["type"]).rsplit(".", 1)[-1]
+        weights = {name: tuple(tensor.shape) for name, tensor in checkpoint["state_dict"].items()}
+    except (PlateflowError, LookupError, TypeError, AttributeError) as error:
+        raise ModelError(f"{path}: {str(error).splitlines()[0]}") from error
+    ours = model.standard
+    if theirs != ours:
+        raise ModelError(
+            f"{path}: trained for the plate standard {theirs.name} ({theirs.fingerprint}), "
+            f"not {ours.name} ({ours.fingerprint})"
+        )
+    if family != type(model).__name__:
+        raise ModelError(f"{path}: a {family}, but the config's model is a {type(model).__name__}")
+    own = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    for name in sorted(own.keys() | weights.keys()):
+        if own.get(name) != weights.get(name):
+            raise ModelError(
+                f"{path}: {name} has the shape {weights.get(name)}, but that of the config's "
+                f"model {own.get(name)}"
+            )
+    model.load_state_dict(checkpoint["state_dict"])
