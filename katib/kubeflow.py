@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -15,7 +16,7 @@ from rich.console import Console
 from urllib3.exceptions import HTTPError
 
 from katib.display import open_display
-from katib.search import Search, begin, difference
+from katib.search import Search, begin, check_directory, difference
 from katib.spec import Experiment
 from katib.trials import State, Trial
 from sub_module.errors import RunError
@@ -51,8 +52,9 @@ def run_search(search: Search, poll_seconds: float = _POLL_SECONDS) -> tuple[lis
         RunError: The cluster cannot be reached, refuses, or the Experiment failed.
     """
     cluster = _Cluster(search.experiment)
-    begin(search)
+    check_directory(search)
     created = cluster.create(search)
+    begin(search)
     console = Console(stderr=True)
     display = open_display(search.experiment, console)
     is_new = created
@@ -77,11 +79,7 @@ class _Cluster:
     """The API server's Experiments and Trials of one name."""
 
     def __init__(self, experiment: Experiment) -> None:
-        try:
-            config.load_config()
-        except (ConfigException, OSError) as error:
-            reason = str(error).splitlines()[0]
-            raise RunError(f"--backend kubeflow: no cluster is configured: {reason}") from error
+        _find_cluster()
         settings = client.Configuration.get_default_copy()
         # A cluster that is not there is told at once.
         settings.retries = False
@@ -188,6 +186,19 @@ class _Cluster:
             _seconds(status.get("completionTime")),
             (condition or {}).get("message") if failed else None,
         )
+
+
+def _find_cluster() -> None:
+    """Take up the user's kubeconfig; without one, the account of the pod that this runs in."""
+    try:
+        # `config.load_config` prints, and reads the variable at import.
+        config.load_kube_config(config_file=os.environ.get("KUBECONFIG"))
+    except ConfigException as error:
+        try:
+            config.load_incluster_config()
+        except ConfigException:
+            reason = str(error).splitlines()[0]
+            raise RunError(f"--backend kubeflow: no cluster is configured: {reason}") from error
 
 
 def _held(status: Mapping[str, Any], types: tuple[str, ...]) -> dict[str, Any] | None:

@@ -13,7 +13,7 @@ from katib.command import environment_of, filled
 from katib.display import Display, open_display
 from katib.metrics import Tail, metrics_in
 from katib.process import TrialProcess
-from katib.search import Search, begin
+from katib.search import Search, begin, check_directory
 from katib.spec import Experiment
 from katib.stopping import judged
 from katib.suggest import next_values
@@ -55,6 +55,7 @@ def run_search(search: Search) -> tuple[list[Trial], bool]:
     lock = HomeLock(home)
     lock.acquire(f"search {search.experiment.name}")
     try:
+        check_directory(search)
         begin(search)
         for kept in (search.folder, home / "datasets"):
             sweep(kept)

@@ -108,23 +108,28 @@ def prepare(wishes: Wishes, home: Path, here: bool) -> Search:
     return Search(data, experiment, home.absolute() / "searches" / experiment.name)
 
 
-def begin(search: Search) -> None:
-    """Put the Experiment into the search's directory.
+def check_directory(search: Search) -> None:
+    """See that the search's directory is not that of another Experiment.
 
     Raises:
-        RunError: The directory is that of another Experiment.
+        RunError: It is.
     """
     file = search.folder / "experiment.yaml"
-    if file.is_file():
-        earlier, _ = read_experiment(file)
-        field_name = difference(earlier["spec"], search.data["spec"])
-        if field_name is not None:
-            raise RunError(
-                f"search {search.experiment.name} was begun with another {field_name}: give "
-                f"another --name, or delete {search.folder}"
-            )
+    if not file.is_file():
+        return
+    earlier, _ = read_experiment(file)
+    field_name = difference(earlier["spec"], search.data["spec"])
+    if field_name is not None:
+        raise RunError(
+            f"search {search.experiment.name} was begun with another {field_name}: give another "
+            f"--name, or delete {search.folder}"
+        )
+
+
+def begin(search: Search) -> None:
+    """Put the Experiment into the search's directory."""
     text = yaml.safe_dump(dict(search.data), sort_keys=False, width=100, allow_unicode=True)
-    write_text(file, text)
+    write_text(search.folder / "experiment.yaml", text)
 
 
 def conclude(search: Search, trials: Sequence[Trial], is_new: bool) -> Outcome:

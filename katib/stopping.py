@@ -48,6 +48,9 @@ def _is_pruned(experiment: Experiment, trials: Sequence[Trial], trial: Trial) ->
     import optuna
 
     _, most, eta = hyperband_of(experiment)
+    if len(trial.metrics[experiment.spec.objective.objective_metric_name]) >= most:
+        # After the last round there is nothing to save.
+        return False, trial
     all_trials = sorted(
         [*(t for t in trials if t.number != trial.number), trial], key=lambda t: t.number
     )

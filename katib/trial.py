@@ -22,7 +22,7 @@ from typing import NoReturn
 from components.run_config import KEYS, run_config
 from katib.training_set import training_set
 from sub_module.engine.config import parse_overrides
-from sub_module.errors import PlateflowError
+from sub_module.errors import PlateflowError, RunError
 from sub_module.settings import Settings
 
 # How often it is looked for new validations, and how often a line tells of progress.
@@ -85,7 +85,8 @@ def run_trial(config_name: str, pairs: Sequence[str], folder: Path, volume: Path
         from sub_module.engine.train import train
 
         result = train(config, data, work_dir, reporter)
-        folder.mkdir(parents=True, exist_ok=True)
+        if not result.candidates:
+            raise RunError(f"{work_dir}: the training left no checkpoint")
         os.replace(result.candidates[0], best)
     reporter.report()
     # What a resumed training would need; of large models it is large.

@@ -3,9 +3,9 @@
 from mmengine.config import read_base
 
 with read_base():
-    from .plate_training import dataset, deploy, evaluate, plates, test
     from ..models.mask_rcnn_swin_nano import model
     from ..schedules.mask_rcnn_cpu import train
+    from .plate_training import dataset, deploy, evaluate, plates, test
 
 name = "mask_rcnn_nano"
 dataset["draw"].update(

@@ -3,9 +3,9 @@
 from mmengine.config import read_base
 
 with read_base():
-    from .plate_training import dataset, deploy, evaluate, plates, test
     from ..models.mask_rcnn_swin_tiny import model
     from ..schedules.mask_rcnn_gpu import train
+    from .plate_training import dataset, deploy, evaluate, plates, test
 
 name = "mask_rcnn_tiny"
 dataset["draw"].update(

@@ -1,4 +1,4 @@
-"""Training of mask_rcnn_swin's `tiny` on a GPU of 40 GB or more; `lr` is for ImageNet weights too."""
+"""Training of mask_rcnn_swin's `tiny` on a GPU of 40 GB or more."""
 
 from mmengine.config import read_base
 
@@ -10,9 +10,7 @@ train.update(
     batch_size=16,
     lr=2e-4,
     warm_up_iters=500,
-    # None of a loss of some ones matters; it is the rare large one that throws training off.
-    max_grad_norm=5.0,
-    # Drawing is done before; what takes a processor's time is to read and to fit images.
+    # Reading images and fitting them to the canvas keeps so many busy.
     num_workers=12,
     best_metric="EIR",
 )

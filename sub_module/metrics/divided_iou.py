@@ -27,6 +27,8 @@ from pycocotools import mask as rle
 from sub_module.metrics.run_lengths import Ints, Strokes, strokes_of
 
 Array = NDArray[np.float64]
+# Bounds the memory.
+_NUM_AT_ONCE = 5000
 # Masks are painted side by side, as many at a time as fit into so many bytes (or one that does not)
 # and as 16 bits can tell rows of: numbers of 16 bits are sorted ten times as fast.
 _CANVAS_BYTES = 4_000_000
@@ -79,6 +81,14 @@ def paired_divided_ious(boxes_a: Array, boxes_b: Array) -> Array:
 
 def divided_boxes_of(segmentations: Sequence[Any]) -> Array:
     """`divided_boxes` of n run-length encoded masks, of one image or of many: (n, 6, 4)."""
+    parts = [
+        _boxes_of(segmentations[start : start + _NUM_AT_ONCE])
+        for start in range(0, len(segmentations), _NUM_AT_ONCE)
+    ]
+    return np.concatenate([np.empty((0, 6, 4)), *parts])
+
+
+def _boxes_of(segmentations: Sequence[Any]) -> Array:
     boxes = np.full((len(segmentations), 6, 4), np.nan)
     strokes = strokes_of(segmentations)
     if not len(strokes.mask):

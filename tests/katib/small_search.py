@@ -33,6 +33,7 @@ def own_experiment(folder: Path, **spec: Any) -> dict[str, Any]:
         folder: For the script.
         spec: Fields of `spec` to replace; None removes one.
     """
+    folder.mkdir(parents=True, exist_ok=True)
     script = folder / "script.py"
     script.write_text(SCRIPT)
     data: dict[str, Any] = yaml.safe_load(

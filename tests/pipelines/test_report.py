@@ -3,146 +3,21 @@
 from __future__ import annotations
 
 import json
-import random
 import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
-import matplotlib
-import numpy as np
 import pytest
-from PIL import Image, ImageDraw, ImageFont
 
 from pipelines.report import write_report
 from pipelines.report.confusion import confusion_table
 from pipelines.report.run_files import read_files
 from pipelines.report.samples import sample
 from sub_module.errors import PlateflowError
-from sub_module.plates import PlateReading
-from tests.standards import kr_standard
-
-_STANDARD = kr_standard()
-_FONT = Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans-Bold.ttf"
-_SYMBOLS = "ABCDE"
-
-
-def make_run(run_dir: Path, num_images: int = 24, seed: int = 1) -> Path:
-    """A finished run as the pipeline leaves it.
-
-    Of 24 images one is read wrongly, one in another layout, one missed; one has a false reading.
-    """
-    rng = random.Random(seed)
-    images = [_image(run_dir, number, rng) for number in range(num_images)]
-    _write(
-        run_dir / "config.json",
-        {"name": "plate_training", "plates": _STANDARD.to_config(), "dataset": _DATA},
-    )
-    _write(run_dir / "run.json", _RECORD)
-    figures = {"mAP": 0.871, "EIR": 0.875, "wrong_share": 0.125, "num_images": float(num_images)}
-    _write(run_dir / "test/readings.json", {"images": images, "metrics": figures})
-    _write_evaluation(run_dir / "evaluate", images)
-    steps: list[tuple[str, float, dict[str, float], dict[str, str]]] = [
-        ("record", 14.2, {"num_train": 2400, "num_val": 300, "num_rejected": 0}, {}),
-        ("train", 371.9, {"EIR": 0.981}, {"model": "runs/r/train/best.pth"}),
-        ("evaluate", 9.1, {"mAP": 0.883, "EIR": 0.9834}, {"best": "runs/r/train/best.pth"}),
-        ("test", 8.7, figures, {"readings": "runs/r/test/readings.json"}),
-        ("deploy", 6.4, {"EIR": 0.875}, {"deployed": "models/r"}),
-    ]
-    for number, (component, seconds, metrics, outputs) in enumerate(steps):
-        state = {"component": component, "started": 1000.0 + number, "finished": 2000.0 + number}
-        state |= {"seconds": seconds, "metrics": metrics, "outputs": outputs, "error": None}
-        _write(run_dir / f"steps/{component}.json", state)
-    _write_scalars(run_dir / "train/20261121_020000/vis_data/scalars.json", rng)
-    return run_dir
-
-
-def _write_evaluation(folder: Path, images: list[dict[str, Any]]) -> None:
-    """Two candidates, curves of boards and characters, and the images that the test shows too."""
-    figures = {"mAP": 0.883, "EIR": 0.9834, "wrong_share": 0.01}
-    rows = [
-        {"checkpoint": "runs/r/train/best.pth", "family": "PlateNet", "epoch": None},
-        {"checkpoint": "searches/t/4/best.pth", "family": "MaskRCNNSwin", "epoch": 7},
-    ]
-    metrics: list[dict[str, float]] = [figures, {**figures, "EIR": 0.97, "dv_mAP": 0.8125}]
-    candidates = [row | {"metrics": m} for row, m in zip(rows, metrics, strict=True)]
-    _write(folder / "candidates.json", {"candidates": candidates, "best": 0, "keys": ["EIR"]})
-    curves = [
-        {"kind": "box", "group": group, "iou": iou, "average": 0.75, "precision": [1.0] * 101}
-        for group in ("boards", "characters")
-        for iou in (0.5, 0.75, None)
-    ]
-    _write(folder / "pr_curves.json", {"recall": [n / 100 for n in range(101)], "curves": curves})
-    problems = ["12A3456 missed", "a <b>sign</b> read where no plate is"]
-    hard = [image | {"problems": problems, "score": None} for image in images[9:10]]
-    hard += [image | {"problems": [], "score": 0.625} for image in images[:1]]
-    _write(folder / "hardest.json", {"images": hard})
-
-
-_DATA = {"annotations": None, "draw": {"num_images": 3000, "seed": 7}}
-_RECORD = {
-    "name": "r",
-    "pipeline": "plate_training",
-    "version": "v1",
-    "overrides": {"train.max_epochs": 3},
-}
-
-
-def _write(path: Path, content: Any) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content))
-
-
-def _image(run_dir: Path, number: int, rng: random.Random) -> dict[str, Any]:
-    """A grey gradient with one plate; the fault is chosen by the number."""
-    text = f"{rng.randrange(100):02d}{rng.choice(_SYMBOLS)}{rng.randrange(10_000):04d}"
-    x, y = rng.randrange(40, 380), rng.randrange(40, 340)
-    ramp = np.linspace(60, 200, 640, dtype=np.uint8)
-    picture = Image.fromarray(np.broadcast_to(ramp[None, :, None], (480, 640, 3)).copy())
-    draw = ImageDraw.Draw(picture)
-    draw.rectangle((x, y, x + 200, y + 42), fill=(250, 250, 250), outline=(20, 20, 20), width=2)
-    draw.text((x + 8, y), text, fill=(25, 25, 30), font=ImageFont.truetype(_FONT, 36))
-    file = run_dir / "record/images" / f"{number:06d}.jpg"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    picture.save(file)
-    truth = _reading(text, x, y, 1.0)
-    score = round(rng.uniform(0.6, 0.999), 4)
-    other = text[:-1] + ("1" if text[-1] != "1" else "7")
-    readings = {
-        3: [_reading(other, x, y, score)],
-        6: [replace(_reading(text, x, y, score), layout="two_line")],
-        9: [],
-        15: [_reading(text, x, y, score), _reading("00A0000", 5, 400, 0.31)],
-    }.get(number % 24, [_reading(text, x + 2, y - 1, score)])
-    return {
-        "file": str(file.relative_to(run_dir)),
-        "truth": [truth.to_dict()],
-        "readings": [reading.to_dict() for reading in readings],
-    }
-
-
-def _reading(text: str, x: float, y: float, score: float) -> PlateReading:
-    x2, y2 = x + 200, y + 42
-    corners = ((x, y), (x2, y), (x2, y2), (x, y2))
-    fields = (text[:2], text[2], text[3:])
-    return PlateReading("one_line", (x, y, x2, y2), corners, *fields, text, score)
-
-
-def _write_scalars(path: Path, rng: random.Random) -> None:
-    lines: list[dict[str, float]] = []
-    for iteration in range(20, 1201, 20):
-        loss = 4 * 0.996**iteration + 0.05 * rng.uniform(0.8, 1.2)
-        lr = 0.002 * (1 - iteration / 1250)
-        line = {"lr": lr, "loss": loss, "loss_corner": loss * 0.4, "memory_mb": 900 + iteration / 9}
-        lines.append({**line, "epoch": iteration // 200, "iter": iteration, "step": iteration})
-        if iteration % 200 == 0:
-            eir = 1 - 0.8 * 0.6 ** (iteration / 150)
-            lines.append({"EIR": eir, "mAP": 0.9 * eir, "step": iteration // 200})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+from tests.pipelines.finished_run import STANDARD, make_run, reading_of, write
 
 
 class _Page(HTMLParser):
@@ -262,7 +137,7 @@ def _only_images(keep: Callable[[int], bool]) -> Callable[[Path], None]:
     def change(run_dir: Path) -> None:
         results = json.loads((run_dir / "test/readings.json").read_text())
         results["images"] = [im for n, im in enumerate(results["images"]) if keep(n)]
-        _write(run_dir / "test/readings.json", results)
+        write(run_dir / "test/readings.json", results)
 
     return change
 
@@ -270,13 +145,13 @@ def _only_images(keep: Callable[[int], bool]) -> Callable[[Path], None]:
 def _train_failed(run_dir: Path) -> None:
     _without("test", "steps/evaluate.json", "steps/test.json", "steps/deploy.json")(run_dir)
     state = {"component": "train", "started": 1001.0, "finished": 1002.0, "seconds": 1.0}
-    _write(run_dir / "steps/train.json", {**state, "error": "<b>disk & co</b> is full"})
+    write(run_dir / "steps/train.json", {**state, "error": "<b>disk & co</b> is full"})
 
 
 def _still_training(run_dir: Path) -> None:
     _without("test", "steps/evaluate.json", "steps/test.json", "steps/deploy.json")(run_dir)
     state = {"component": "train", "started": 1001.0, "finished": None, "error": None}
-    _write(run_dir / "steps/train.json", state)
+    write(run_dir / "steps/train.json", state)
 
 
 @pytest.mark.parametrize(
@@ -349,10 +224,10 @@ def test_a_damaged_run_is_named_and_its_report_stays(
 def test_what_the_record_step_left_out_is_listed(tmp_path: Path) -> None:
     run_dir = make_run(tmp_path / "runs" / "r", num_images=1)
     file = run_dir / "record/rejected.json"
-    _write(file, [])
+    write(file, [])
     assert "Left out" not in _Page(write_report(run_dir)).text
     rejected = [{"file": f"{n}.json", "reason": f"shape {n}: <b>"} for n in range(25)]
-    _write(file, rejected)
+    write(file, rejected)
     page = _Page(write_report(run_dir))
     text = " ".join(page.text.split())
     assert "0.json shape 0: <b> 1.json" in text
@@ -386,7 +261,7 @@ def test_scalars_of_a_resumed_training_are_joined(tmp_path: Path) -> None:
 
 
 def test_confusion_follows_the_standard_and_counts_mistakes() -> None:
-    table = confusion_table({("7", "1"): 3, ("7", "7"): 1, ("A", ""): 1, ("1", "1"): 9}, _STANDARD)
+    table = confusion_table({("7", "1"): 3, ("7", "7"): 1, ("A", ""): 1, ("1", "1"): 9}, STANDARD)
     assert table is not None
     assert table.read == ("1", "7", "A", "∅")
     assert [(truth, [c.count for c in cells]) for truth, cells in table.rows] == [
@@ -396,7 +271,7 @@ def test_confusion_follows_the_standard_and_counts_mistakes() -> None:
         ("∅", [0, 0, 0, 0]),
     ]
     assert table.mistakes == (("7", "1", 3), ("A", "∅", 1))
-    assert confusion_table({}, _STANDARD) is None
+    assert confusion_table({}, STANDARD) is None
 
 
 @pytest.mark.parametrize(
@@ -412,8 +287,8 @@ def test_confusion_follows_the_standard_and_counts_mistakes() -> None:
 def test_a_sample_marks_what_differs(
     truth: str, read: str, pieces: tuple[tuple[str, bool], ...], reason: str, tmp_path: Path
 ) -> None:
-    whole = _reading("12A3456", 0, 0, 1.0)
+    whole = reading_of("12A3456", 0, 0, 1.0)
     plates = [replace(whole, text=text) if text else None for text in (truth, read)]
-    shown = sample(tmp_path / "none.jpg", plates[0], plates[1], _STANDARD)
+    shown = sample(tmp_path / "none.jpg", plates[0], plates[1], STANDARD)
     assert shown.truth == pieces, reason
     assert shown.picture is None

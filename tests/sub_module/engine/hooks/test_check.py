@@ -61,11 +61,12 @@ def test_classes_of_another_set(changed_set: Path, tmp_path: Path) -> None:
     assert refusal(changed_set, tmp_path / "work") == (
         f"{file}: class 'bicycle': the plate standard kr has no such class"
     )
-    used = {annotation["category_id"] for annotation in coco["annotations"]}
-    unused = next(category for category in categories if category["id"] not in used)
-    change(file, categories=[category for category in categories if category is not unused])
+    # A character, and where it stands.
+    lost = categories[-1]
+    left = [row for row in coco["annotations"] if row["category_id"] != lost["id"]]
+    change(file, categories=categories[:-1], annotations=left)
     assert refusal(changed_set, tmp_path / "work") == (
-        f"{file}: class {unused['name']!r}: the file lacks this class of the plate standard"
+        f"{file}: class {lost['name']!r}: the file lacks this class of the plate standard"
     )
 
 
@@ -93,9 +94,7 @@ def test_a_head_of_the_wrong_size() -> None:
     ("best_metric", "evaluate", "refused"),
     [
         pytest.param("dv_mAP", {}, "train.best_metric: dv_mAP needs masks", id="by best_metric"),
-        pytest.param(
-            "EIR", {"keys": ["dv_mAP", "EIR"]}, "evaluate.keys: dv_mAP", id="to choose by"
-        ),
+        pytest.param("EIR", {"keys": ["dv_mAP", "EIR"]}, "evaluate.keys: dv_mAP", id="by keys"),
         pytest.param("mAP", {"keys": ["EIR", "mAP"]}, "", id="what every model has"),
         pytest.param(
             "EIR",
