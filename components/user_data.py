@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from components.evaluate.checkpoints import KEY as CANDIDATES
+from components.evaluate.checkpoints import further_checkpoints
 from sub_module.errors import ConfigError, DataError
 from sub_module.files import listing_hash
 
@@ -32,12 +35,20 @@ def user_data(config: Mapping[str, Any], volume: Path) -> dict[str, Path]:
 
 
 def listings(config: Mapping[str, Any], volume: Path) -> dict[str, str]:
-    """`user_data` as hashes that tell of any change in it.
+    """`user_data` and `evaluate.candidates` as hashes that tell of any change in them.
 
     Raises:
-        ConfigError, DataError: As `user_data` says.
+        ConfigError, DataError: As `user_data` and `further_checkpoints` say.
     """
-    return {key: listing_hash(path) for key, path in user_data(config, volume).items()}
+    hashes = {key: listing_hash(path) for key, path in user_data(config, volume).items()}
+    checkpoints = [
+        [str(path), path.stat().st_size, path.stat().st_mtime_ns]
+        for path in further_checkpoints(config, volume)
+    ]
+    if checkpoints:
+        content = json.dumps(checkpoints).encode()
+        hashes[CANDIDATES] = hashlib.sha256(content).hexdigest()[:12]
+    return hashes
 
 
 def _directory(key: str, path: Any, volume: Path) -> Path:

@@ -139,5 +139,7 @@ def publish(source: Path, target: Path) -> None:
     checkpoint = load_checkpoint(source)
     # Through memory: torch reports a full disk as a RuntimeError.
     content = io.BytesIO()
-    torch.save({key: checkpoint[key] for key in ("state_dict", _KEY)}, content)
+    kept = {key: checkpoint[key] for key in ("state_dict", _KEY)}
+    epoch = checkpoint.get("meta", {}).get("epoch")
+    torch.save({**kept, "meta": {"epoch": epoch}}, content)
     write_bytes(target, content.getvalue())

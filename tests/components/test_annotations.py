@@ -10,7 +10,7 @@ import pytest
 
 from components.record.annotations import annotation_set
 from components.step import Step
-from components.user_data import user_data
+from components.user_data import listings, user_data
 from sub_module.engine.config import load_config
 from sub_module.errors import ConfigError, DataError
 
@@ -55,3 +55,17 @@ def test_user_data(tmp_path: Path) -> None:
         user_data({"dataset": {"draw": {"photos": "gone"}}}, tmp_path)
     with pytest.raises(ConfigError, match=r"dataset\.annotations: expected the path.* got 2024"):
         user_data({"dataset": {"annotations": 2024}}, tmp_path)
+
+
+def test_listings_tell_of_candidates(tmp_path: Path) -> None:
+    config = {"dataset": {"draw": {}}, "evaluate": {"candidates": ["models/*.pth"]}}
+    with pytest.raises(ConfigError, match=r"^evaluate\.candidates: there is no file models/"):
+        listings(config, tmp_path)
+    checkpoint = tmp_path / "models" / "other.pth"
+    checkpoint.parent.mkdir()
+    checkpoint.write_bytes(b"one")
+    first = listings(config, tmp_path)
+    assert list(first) == ["evaluate.candidates"]
+    assert listings(config, tmp_path) == first
+    checkpoint.write_bytes(b"another")
+    assert listings(config, tmp_path) != first

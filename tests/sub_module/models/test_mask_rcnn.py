@@ -1,4 +1,4 @@
-"""mask_rcnn_swin as a whole: it builds from every setting, learns, exports, and takes a backbone."""
+"""mask_rcnn_swin as a whole: builds from every setting, learns, exports, takes a backbone."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ from sub_module.plates import PlateStandard
 from tests.factories import write_set
 from tests.standards import kr_standard, tiny_standard
 from tests.sub_module.models.micro_mask_rcnn import SAMPLES, micro_config
-from tests.sub_module.small import DATASET, drawn_set
+from tests.sub_module.small import drawn_set
 
 SIZE = (128, 96)
 CELLS = 28
@@ -172,7 +172,7 @@ def _perfect_networks(
 @STANDARDS
 def test_perfect_networks_give_perfect_readings(standard: PlateStandard, tmp_path: Path) -> None:
     """Targets, outlines and post-processing undo each other, for any standard."""
-    training_set = drawn_set(tmp_path, standard, 40)
+    training_set = drawn_set(tmp_path, standard, 24)
     size = (1024, 768)
     ious: dict[bool, list[float]] = {True: [], False: []}
     for truth in load_plate_images(training_set / "train.json", standard):
@@ -256,8 +256,9 @@ def test_masks_follow_a_shifted_box() -> None:
 def white_boards(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A set whose boards are the only white in its images."""
     directory = tmp_path_factory.mktemp("boards")
-    write_set(directory / "annotations", kr_standard(), 20)
-    record(directory / "annotations", directory / "set", kr_standard(), DATASET, num_threads=1)
+    write_set(directory / "annotations", kr_standard(), 10)
+    settings = {"split": {"train": 1.0, "val": 0.0, "test": 0.0}}
+    record(directory / "annotations", directory / "set", kr_standard(), settings, num_threads=1)
     return directory / "set" / "train.json"
 
 
