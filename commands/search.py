@@ -31,7 +31,7 @@ def tune(
     ] = SearchBackend.LOCAL,
     config: Annotated[
         str | None,
-        typer.Option("--config", help="A config with a `search`. [default: tune_platenet]"),
+        typer.Option("--config", help="A config with a `search`; default: tune_platenet."),
     ] = None,
     experiment: Annotated[
         Path | None,

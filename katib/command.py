@@ -106,19 +106,21 @@ def keys_of(experiment: Experiment) -> dict[str, str]:
 
 
 def check_keys(experiment: Experiment, config: str) -> None:
-    """See that a config takes every value that its parameters may have.
+    """See that a config takes what the command sets, and every value that parameters may have.
 
     Raises:
         ConfigError: It does not; the message names the parameter.
     """
-    for (name, key), parameter in zip(
-        keys_of(experiment).items(), experiment.spec.parameters, strict=True
-    ):
+    words, keys = words_of(experiment), keys_of(experiment)
+    pairs = [word for option, word in itertools.pairwise(words) if option == "--set"]
+    fixed = parse_overrides([pair for pair in pairs if not _PLACEHOLDER.search(pair)])
+    run_config(config, fixed)
+    for index, parameter in enumerate(experiment.spec.parameters):
+        name = parameter.name
         for value in parameter.tried():
             try:
-                run_config(config, overrides_of({name: key}, {name: value}))
+                run_config(config, {**fixed, **overrides_of({name: keys[name]}, {name: value})})
             except ConfigError as error:
-                index = experiment.spec.parameters.index(parameter)
                 raise ConfigError(
                     f"spec.parameters.{index}: {name}={value} does not fit config {config}: {error}"
                 ) from error

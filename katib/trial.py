@@ -58,7 +58,8 @@ class Reporter:
                 except ValueError:
                     # Half a line: a kill left it, or it is being written.
                     continue
-                found = {name: record[name] for name in KEYS if name in record}
+                # A figure that this model does not have is missing, or null.
+                found = {name: record[name] for name in KEYS if record.get(name) is not None}
                 if found and record["step"] not in self._printed:
                     self._printed.add(record["step"])
                     _print(found)

@@ -28,6 +28,6 @@ model["proposals"].update(
     before_nms_test=200,
     after_nms_test=100,
 )
-model["box_head"].update(width=256, samples=96, positive_share=0.4)
+model["box_head"].update(num_convs=2, width=256, samples=96, positive_share=0.4)
 model["mask_head"].update(channels=64, num_convs=2)
 model["detections"].update(max_number=60)

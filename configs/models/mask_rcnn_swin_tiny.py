@@ -42,7 +42,8 @@ model = dict(
         overlap=0.7,
     ),
     box_head=dict(
-        # Of its two hidden layers.
+        # Convolutions, then one hidden layer of some width.
+        num_convs=4,
         width=1024,
         # Proposals of an image that the losses look at, and how many of them show an instance.
         samples=256,

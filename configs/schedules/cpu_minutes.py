@@ -36,8 +36,6 @@ train = dict(
     num_workers=0,
     # float32, bfloat16, float16 (on a GPU), or auto: bfloat16 where the hardware computes in it.
     precision="auto",
-    # Whether torch compiles the training step: minutes at the start, then perhaps faster steps.
-    compile=False,
     seed=0,
     # Whether the same seed gives the same weights to the last bit, on the same machine with as many
     # processes and no interruption; slower on a GPU.

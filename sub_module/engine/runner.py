@@ -115,7 +115,7 @@ def build_runner(
         experiment_name="train",
         # The process group exists already; without a launcher the Runner would not use it.
         launcher="pytorch" if world_size > 1 else "none",
-        cfg={"model_wrapper_cfg": _wrapper(), "compile": settings["compile"]},
+        cfg={"model_wrapper_cfg": _wrapper()},
         train_dataloader=_loader(samples, batch_size, settings, model.collate),
         val_dataloader=_loader(validation, 1, settings, collate_images, shuffle=False),
         train_cfg={

@@ -14,7 +14,6 @@ _CHOICES = {
     "best_metric": METRICS,
     "val_unit": ("epoch", "iteration"),
 }
-_SWITCHES = ("deterministic", "compile")
 _PATHS = ("weights", "backbone_weights")
 _MEMORY = ("skip_validation", "stop")
 # Lowest and highest value; None: no limit.
@@ -51,9 +50,10 @@ def check_train_settings(settings: Mapping[str, Any]) -> None:
         if _get(settings, name) not in choices:
             known = ", ".join(choices)
             raise ConfigError(f"train.{name} must be one of {known}, not {settings[name]!r}")
-    for name in _SWITCHES:
-        if not isinstance(_get(settings, name), bool):
-            raise ConfigError(f"train.{name} must be true or false, not {settings[name]!r}")
+    if not isinstance(_get(settings, "deterministic"), bool):
+        raise ConfigError(
+            f"train.deterministic must be true or false, not {settings['deterministic']!r}"
+        )
     for name in _PATHS:
         if not isinstance(_get(settings, name), str | None):
             raise ConfigError(f"train.{name} must be a path or null, not {settings[name]!r}")

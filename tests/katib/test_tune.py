@@ -73,7 +73,9 @@ def test_own_experiment(command: Command, tmp_path: Path) -> None:
         pytest.param(["--config", "plate_training"], "it has no `search`", id="no search"),
         pytest.param(["--config", "none"], "config 'none' is neither", id="no config"),
         pytest.param(["--name", "My Search"], "metadata.name", id="name"),
-        pytest.param(["--set", "train.lrr=1"], "", id="unknown key of the trials"),
+        pytest.param(
+            ["--set", "train.lrr=1"], "unknown key 'train.lrr'", id="unknown key of the trials"
+        ),
         pytest.param(["--set", "search.trials=1"], "search.max_trials", id="unknown key"),
         pytest.param(["--experiment", "none.yaml"], "none.yaml: cannot be read", id="no file"),
         pytest.param(

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torchvision.models.detection.anchor_utils import AnchorGenerator
-from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
+from torchvision.models.detection.faster_rcnn import FastRCNNConvFCHead, FastRCNNPredictor
 from torchvision.models.detection.mask_rcnn import MaskRCNNHeads, MaskRCNNPredictor
 from torchvision.models.detection.rpn import RegionProposalNetwork, RPNHead
 from torchvision.models.swin_transformer import SwinTransformer
@@ -28,6 +28,8 @@ _STD = (0.229, 0.224, 0.225)
 _BOX_CELLS = 7
 _MASK_CELLS = 14
 _GROUPS = 8
+# Without pretrained weights, and with few images a step, it learns faster so.
+_norm = partial(nn.GroupNorm, _GROUPS)
 
 
 class SwinPyramid(nn.Module):
@@ -78,10 +80,7 @@ class SwinPyramid(nn.Module):
         # Its classification head stays behind: weights that no loss reaches stop parallel training.
         self.features = swin.features
         self.norms = nn.ModuleList(nn.LayerNorm(width) for width in widths)
-        # Group norm: whoever has no pretrained weights trains from scratch, with few images a step.
-        self.pyramid = FeaturePyramidNetwork(
-            widths, out_channels, norm_layer=partial(nn.GroupNorm, _GROUPS)
-        )
+        self.pyramid = FeaturePyramidNetwork(widths, out_channels, norm_layer=_norm)
         self.register_buffer("mean", 255 * torch.tensor(_MEAN).view(3, 1, 1), persistent=False)
         self.register_buffer("std", 255 * torch.tensor(_STD).view(3, 1, 1), persistent=False)
 
@@ -146,6 +145,8 @@ def build_rpn(
         raise ConfigError(
             f"model.anchors.sizes: {NUM_LEVELS} lists, one a level, of equally many sizes each"
         )
+    if not ratios:
+        raise ConfigError("model.anchors.ratios: at least one")
     generator = AnchorGenerator(
         tuple(tuple(level) for level in sizes), (tuple(ratios),) * NUM_LEVELS
     )
@@ -191,7 +192,12 @@ def build_roi_heads(
         mask_head=MaskRCNNHeads(channels, mask_widths, 1),
         mask_predictor=MaskRCNNPredictor(mask_widths[-1], mask_head["channels"], num_classes),
         box_roi_pool=MultiScaleRoIAlign(levels, _BOX_CELLS, sampling_ratio=2),
-        box_head=TwoMLPHead(channels * _BOX_CELLS**2, box_head["width"]),
+        box_head=FastRCNNConvFCHead(
+            (channels, _BOX_CELLS, _BOX_CELLS),
+            [channels] * box_head["num_convs"],
+            [box_head["width"]],
+            norm_layer=_norm,
+        ),
         box_predictor=FastRCNNPredictor(box_head["width"], num_classes),
         fg_iou_thresh=0.5,
         bg_iou_thresh=0.5,

@@ -19,6 +19,8 @@ from sub_module.plates.read_instances import read_instances
 Floats = NDArray[np.float32]
 Image = NDArray[np.uint8]
 
+# What `Networks` are asked for.
+GRAPHS = ("detect",)
 # Pixels that one cell of the coarsest feature map sees.
 _STRIDE = 32
 # A model file may ask for no more: it is untrusted input.

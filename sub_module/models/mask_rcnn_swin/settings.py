@@ -28,6 +28,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "proposals.before_nms_test": (1, 20000),
     "proposals.after_nms_test": (1, 20000),
     "proposals.overlap": (0, 1),
+    "box_head.num_convs": (0, 8),
     "box_head.width": (8, 8192),
     "box_head.samples": (2, 4096),
     "box_head.positive_share": (0.01, 1),

@@ -34,7 +34,7 @@ def test_one_process_trains_logs_and_leaves_candidates(training_set: Path, tmp_p
     assert [done for done, _, _ in seen] == [1, 2, 3, 4, 5, 6]
     assert "EIR" in seen[-1][2]
     for candidate in result.candidates:
-        assert set(load_checkpoint(candidate)) == {"state_dict", "plateflow"}
+        assert set(load_checkpoint(candidate)) == {"state_dict", "plateflow", "meta"}
         assert load_model(candidate).standard == kr_standard()
     logged = {key for record in scalars(tmp_path) for key in record}
     assert {"loss", "loss_heat", "lr", "mAP", "EIR", "process_memory_mib"} <= logged

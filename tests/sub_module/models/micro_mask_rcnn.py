@@ -24,6 +24,7 @@ _MICRO = {
     "model.proposals.after_nms_train": 60,
     "model.proposals.before_nms_test": 60,
     "model.proposals.after_nms_test": 40,
+    "model.box_head.num_convs": 1,
     "model.box_head.width": 64,
     "model.box_head.samples": 48,
     "model.mask_head.channels": 16,
