@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from commands import dataset, search
+from commands.dataset import app as dataset_app
 from commands.options import (
     BackendOption,
     ConfigOption,
@@ -24,6 +24,7 @@ from commands.options import (
     VersionOption,
     YesOption,
 )
+from commands.search import tune
 from commands.terminal import bar, failed, say, table
 from components.run_config import named_by, read_overrides, run_config
 from pipelines.backends import Backend, BackendName, open_backend
@@ -43,8 +44,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.add_typer(dataset.app, name="dataset")
-app.command()(search.tune)
+app.add_typer(dataset_app, name="dataset")
+app.command()(tune)
 
 
 @app.command()

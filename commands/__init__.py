@@ -1,1 +1,1 @@
-"""The command line's commands that fill a file of their own."""
+"""Commands of the command line that fill a file of their own, and what all commands share."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from sub_module.files import listing_hash
 
 ANNOTATIONS = "dataset.annotations"
 PHOTOS = "dataset.draw.photos"
+WEIGHTS = ("train.weights", "train.backbone_weights")
 
 
 def user_data(config: Mapping[str, Any], volume: Path) -> dict[str, Path]:
@@ -31,30 +32,47 @@ def user_data(config: Mapping[str, Any], volume: Path) -> dict[str, Path]:
     named = {ANNOTATIONS: dataset.get("annotations")}
     if named[ANNOTATIONS] is None:
         named = {PHOTOS: dataset.get("draw", {}).get("photos")}
-    return {key: _directory(key, path, volume) for key, path in named.items() if path is not None}
+    return {
+        key: _existing(key, path, volume, Path.is_dir)
+        for key, path in named.items()
+        if path is not None
+    }
+
+
+def weight_files(config: Mapping[str, Any], volume: Path) -> dict[str, Path]:
+    """The files of weights that training starts from, by config key; looked up as `user_data` is.
+
+    Raises:
+        ConfigError: A key holds no path.
+        DataError: There is no such file.
+    """
+    settings = config.get("train", {})
+    named = {key: settings.get(key.split(".")[1]) for key in WEIGHTS}
+    return {key: _existing(key, path, volume, Path.is_file) for key, path in named.items() if path}
 
 
 def listings(config: Mapping[str, Any], volume: Path) -> dict[str, str]:
-    """`user_data` and `evaluate.candidates` as hashes that tell of any change in them.
+    """`user_data`, `weight_files` and `evaluate.candidates`, as hashes that tell of any change.
 
     Raises:
-        ConfigError, DataError: As `user_data` and `further_checkpoints` say.
+        ConfigError, DataError: As `user_data`, `weight_files` and `further_checkpoints` say.
     """
     hashes = {key: listing_hash(path) for key, path in user_data(config, volume).items()}
-    checkpoints = [
-        [str(path), path.stat().st_size, path.stat().st_mtime_ns]
-        for path in further_checkpoints(config, volume)
-    ]
-    if checkpoints:
-        content = json.dumps(checkpoints).encode()
-        hashes[CANDIDATES] = hashlib.sha256(content).hexdigest()[:12]
-    return hashes
+    files = {key: [path] for key, path in weight_files(config, volume).items()}
+    files[CANDIDATES] = further_checkpoints(config, volume)
+    return hashes | {key: _files_hash(paths) for key, paths in files.items() if paths}
 
 
-def _directory(key: str, path: Any, volume: Path) -> Path:
+def _existing(key: str, path: Any, volume: Path, is_there: Callable[[Path], bool]) -> Path:
+    kind = "file" if is_there is Path.is_file else "directory"
     if not isinstance(path, str):
-        raise ConfigError(f"{key}: expected the path of a directory, got {json.dumps(path)}")
-    for directory in (Path(path).absolute(), volume.absolute() / path):
-        if directory.is_dir():
-            return directory
-    raise DataError(f"{key}: there is no directory {path}")
+        raise ConfigError(f"{key}: expected the path of a {kind}, got {json.dumps(path)}")
+    for found in (Path(path).absolute(), volume.absolute() / path):
+        if is_there(found):
+            return found
+    raise DataError(f"{key}: there is no {kind} {path}")
+
+
+def _files_hash(paths: Sequence[Path]) -> str:
+    stats = [[str(path), path.stat().st_size, path.stat().st_mtime_ns] for path in paths]
+    return hashlib.sha256(json.dumps(stats).encode()).hexdigest()[:12]

@@ -184,16 +184,18 @@ class LocalSearch:
     def _read(self, running: _Running, to_the_end: bool) -> bool:
         """Take up new metrics; gives whether the trial is to be stopped early."""
         objective = self._experiment.spec.objective
-        stop = False
         for line in running.tail.lines(to_the_end):
             for name, value in metrics_in(line, self._experiment.formats, objective.metrics):
-                trial = running.trial
+                trial, stop = running.trial, False
                 metrics = {**trial.metrics, name: [*trial.metrics.get(name, ()), value]}
                 running.trial = replace(trial, metrics=metrics)
-                if name == objective.objective_metric_name and not stop:
+                if name == objective.objective_metric_name:
                     stop, running.trial = judged(self._experiment, self.trials, running.trial)
                 self._keep(running.trial)
-        return stop
+                if stop:
+                    # What it printed since does not count: that depends on how fast this looks.
+                    return True
+        return False
 
     def _show(self) -> None:
         texts = {running.trial.name: running.tail.last_line for running in self._running}

@@ -13,15 +13,12 @@ def train(
 ) -> None:
     """mmengine's Runner; killed and started again, it goes on where it was."""
     from components.step import Result, Step, run_step
-    from sub_module.engine.train import train as train_model
+    from components.train.training import train_candidates
 
     step = Step("train", volume, run)
 
     def work() -> Result:
-        result = train_model(step.config, step.path_of(training_set), step.folder, step.progress)
-        return Result(
-            {"candidates": step.write_paths("candidates", result.candidates)}, result.metrics
-        )
+        return train_candidates(step, step.path_of(training_set))
 
     outputs = {"candidates": candidates}
     run_step(step, work, inputs=[training_set], outputs=outputs, metrics=metrics)

@@ -10,7 +10,7 @@ import pytest
 
 from components.record.annotations import annotation_set
 from components.step import Step
-from components.user_data import listings, user_data
+from components.user_data import listings, user_data, weight_files
 from sub_module.engine.config import load_config
 from sub_module.errors import ConfigError, DataError
 
@@ -68,4 +68,15 @@ def test_listings_tell_of_candidates(tmp_path: Path) -> None:
     assert list(first) == ["evaluate.candidates"]
     assert listings(config, tmp_path) == first
     checkpoint.write_bytes(b"another")
+    assert listings(config, tmp_path) != first
+
+
+def test_listings_tell_of_weights(tmp_path: Path) -> None:
+    config = {"train": {"weights": "start.pth", "backbone_weights": None}}
+    with pytest.raises(DataError, match=r"^train\.weights: there is no file start\.pth$"):
+        listings(config, tmp_path)
+    (tmp_path / "start.pth").write_bytes(b"one")
+    assert weight_files(config, tmp_path) == {"train.weights": tmp_path / "start.pth"}
+    first = listings(config, tmp_path)
+    (tmp_path / "start.pth").write_bytes(b"another")
     assert listings(config, tmp_path) != first

@@ -165,6 +165,30 @@ def test_median_stopping_stops_processes(tmp_path: Path) -> None:
     assert max(whole) == max(max(trial.metrics["mAP"]) for trial in trials)
 
 
+def test_hyperband_stops_trials_at_the_end_of_a_round(tmp_path: Path) -> None:
+    settings = {"resource_name": "epochs", "r_l": "3", "eta": "3"}
+    pairs = [{"name": name, "value": value} for name, value in settings.items()]
+    data = own_experiment(
+        tmp_path,
+        algorithm={"algorithmName": "hyperband", "algorithmSettings": pairs},
+        maxTrialCount=12,
+    )
+    space = {"min": "1", "max": "3"}
+    data["spec"]["parameters"].append(
+        {"name": "epochs", "parameterType": "int", "feasibleSpace": space}
+    )
+    template = data["spec"]["trialTemplate"]
+    template["trialParameters"].append({"name": "epochs", "reference": "epochs"})
+    container_of(data)["command"] += ["--set", "train.max_epochs=${trialParameters.epochs}"]
+    search = prepare(Wishes(file=write(tmp_path, data)), tmp_path / "home", here=True)
+    trials, is_new = run_search(search)
+    lengths = [(trial.state, len(trial.metrics["mAP"])) for trial in trials]
+    assert set(lengths) == {("succeeded", 3), ("early stopped", 1)}
+    best = conclude(search, trials, is_new).best
+    assert best.state == "succeeded"
+    assert max(best.metrics["mAP"]) == max(max(trial.metrics["mAP"]) for trial in trials)
+
+
 def test_another_run_in_the_home(tmp_path: Path) -> None:
     search = prepared(tmp_path)
     lock = HomeLock(tmp_path / "home")
