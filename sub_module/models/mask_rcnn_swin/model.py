@@ -139,9 +139,10 @@ class MaskRCNNSwin(PlateModel):
     def head_sizes(self) -> dict[str, tuple[int, int]]:
         """Classes of the box and the mask head, with the background."""
         wanted = 1 + len(self.standard.classes)
+        heads: Any = self.roi_heads
         return {
-            "classes": (self.roi_heads.box_predictor.cls_score.out_features, wanted),
-            "masks": (self.roi_heads.mask_predictor.mask_fcn_logits.out_channels, wanted),
+            "classes": (heads.box_predictor.cls_score.out_features, wanted),
+            "masks": (heads.mask_predictor.mask_fcn_logits.out_channels, wanted),
         }
 
     def load_backbone(self, path: Path) -> None:
