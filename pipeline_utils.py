@@ -31,7 +31,7 @@ from pipelines.backends import Backend, BackendName, open_backend
 from pipelines.registry import make_package, needs_upload
 from pipelines.runs import RunRecord
 from sub_module.engine.config import parse_overrides
-from sub_module.errors import ModelError, PlateflowError, RunError
+from sub_module.errors import PlateflowError, RunError
 from sub_module.files import is_disk_full, read_json, reason_of
 from sub_module.settings import Settings
 
@@ -241,13 +241,10 @@ def _run(backend: Backend, pipeline: str, version: str, changes: dict[str, Any])
 
 
 def _detector(model: Path | None) -> Detector:
-    path = model or Settings().home / "models" / "current"
-    if model is None and not path.exists():
-        raise ModelError(f"no model is in use in {Settings().home}; run a pipeline or give --model")
-    # torch takes seconds to import.
-    from sub_module.engine.infer import load_detector
+    # onnxruntime takes a second to import.
+    from sub_module.engine.infer import load_detector, model_in_use
 
-    return load_detector(path)
+    return load_detector(model or model_in_use(Settings().home))
 
 
 def _moment(seconds: float) -> str:

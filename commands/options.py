@@ -42,5 +42,9 @@ OverridesOption = Annotated[
 ]
 ModelOption = Annotated[
     Path | None,
-    typer.Option("--model", help="A checkpoint or a model directory; default: the one in use."),
+    typer.Option(
+        "--model",
+        help="A checkpoint or a model directory; default: the deployed one, else the one that "
+        "comes with Plateflow.",
+    ),
 ]

@@ -12,9 +12,9 @@ from filelock import FileLock
 
 import dataset_tools.record as recording_package
 from components.record.annotations import annotation_set
-from components.step import Step
 from dataset_tools.record import record
 from sub_module.files import listing_hash, tree_hash
+from sub_module.plates import PlateStandard
 from sub_module.progress import Progress
 
 
@@ -32,21 +32,19 @@ def training_set(config: Mapping[str, Any], volume: Path, progress: Progress) ->
     Raises:
         DataError: The annotations cannot be used.
     """
-    # The step of a pipeline's run knows how to come by annotations; this one belongs to no run.
-    step = Step("record", str(volume), "search")
-    step.config, step.progress = dict(config), progress  # type: ignore[assignment]
-    annotations = annotation_set(step)
+    standard = PlateStandard.from_config(config["plates"])
+    annotations = annotation_set(config, volume, progress)
     made_from = [
-        step.standard.fingerprint,
+        standard.fingerprint,
         str(annotations),
         listing_hash(annotations),
         config["dataset"]["split"],
         tree_hash(Path(recording_package.__path__[0]), "*.py"),
     ]
     digest = hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()[:12]
-    out = step.volume / "datasets" / f"recorded-{digest}"
+    out = volume / "datasets" / f"recorded-{digest}"
     out.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(out.with_name(f".{out.name}.lock")):
         if not out.exists():
-            record(annotations, out, step.standard, config["dataset"], progress=progress)
+            record(annotations, out, standard, config["dataset"], progress=progress)
     return out

@@ -130,9 +130,7 @@ def test_help_names_every_command(shell: Shell) -> None:
         pytest.param(
             ["delete", "plates/v1", "--yes"], "no version v1", id="unknown version deleted"
         ),
-        pytest.param(["read", "a.jpg"], "no model is in use", id="no model"),
         pytest.param(["read", "a.jpg", "--model", "m.pth"], "m.pth", id="missing model"),
-        pytest.param(["evaluate", "."], "no model is in use", id="no model to evaluate"),
         pytest.param(["dataset", "validate", "none"], "none: no such", id="missing set"),
         pytest.param(["dataset", "show", "."], "no label file", id="empty set"),
         pytest.param(["dataset", "draw", "out", "--images", "0"], "num_images", id="no images"),

@@ -4,36 +4,49 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
 
-from components.step import Step
 from components.user_data import ANNOTATIONS, PHOTOS, user_data
 from dataset_tools import draw as drawing_package
 from dataset_tools.draw import draw_dataset
 from sub_module.files import listing_hash, tree_hash
+from sub_module.plates import PlateStandard
+from sub_module.progress import Progress, silent
 
 
-def annotation_set(step: Step) -> Path:
-    """The directory of annotations that the run's config names; drawn first when it names none.
+def annotation_set(config: Mapping[str, Any], volume: Path, progress: Progress = silent) -> Path:
+    """The directory of annotations that a config names; drawn first when it names none.
 
     Runs with equal drawing settings share one drawn set under `datasets/` of the volume.
+
+    Args:
+        config: `plates` and `dataset` are used.
+        volume: What all steps share.
+        progress: Told of images drawn.
 
     Raises:
         DataError: The named directory does not exist, or the set cannot be drawn.
     """
-    named = user_data(step.config, step.volume)
-    return named[ANNOTATIONS] if ANNOTATIONS in named else _drawn(step, named.get(PHOTOS))
+    named = user_data(config, volume)
+    if ANNOTATIONS in named:
+        return named[ANNOTATIONS]
+    return _drawn(config, volume, named.get(PHOTOS), progress)
 
 
-def _drawn(step: Step, photos: Path | None) -> Path:
-    draw, shares = step.config["dataset"]["draw"], step.config["dataset"]["split"]
+def _drawn(
+    config: Mapping[str, Any], volume: Path, photos: Path | None, progress: Progress
+) -> Path:
+    standard = PlateStandard.from_config(config["plates"])
+    draw, shares = config["dataset"]["draw"], config["dataset"]["split"]
 
     def drawing(done: int, total: int, text: str) -> None:
-        step.progress(done, total, f"drawing {text}")
+        progress(done, total, f"drawing {text}")
 
-    out = step.volume / "datasets" / f"drawn-{_digest(step, photos)}"
+    out = volume / "datasets" / f"drawn-{_digest(standard, config['dataset'], photos)}"
     out.parent.mkdir(parents=True, exist_ok=True)
     # On a cluster two runs may ask for the same set at once.
     with FileLock(out.with_name(f".{out.name}.lock")):
@@ -42,7 +55,7 @@ def _drawn(step: Step, photos: Path | None) -> Path:
                 out,
                 draw["num_images"],
                 draw["seed"],
-                step.standard,
+                standard,
                 draw,
                 shares,
                 photos,
@@ -51,11 +64,11 @@ def _drawn(step: Step, photos: Path | None) -> Path:
     return out
 
 
-def _digest(step: Step, photos: Path | None) -> str:
+def _digest(standard: PlateStandard, dataset: Mapping[str, Any], photos: Path | None) -> str:
     made_from = [
-        step.standard.fingerprint,
-        step.config["dataset"]["draw"],
-        step.config["dataset"]["split"],
+        standard.fingerprint,
+        dataset["draw"],
+        dataset["split"],
         photos and listing_hash(photos),
         # Edited drawing draws other plates.
         tree_hash(Path(drawing_package.__path__[0]), "*.py"),

@@ -22,7 +22,8 @@ def record(
     step = Step("record", volume, run)
 
     def work() -> Result:
-        source, out, settings = annotation_set(step), step.empty_folder(), step.config["dataset"]
+        source = annotation_set(step.config, step.volume, step.progress)
+        out, settings = step.empty_folder(), step.config["dataset"]
         summary = record_set(source, out, step.standard, settings, progress=step.progress)
         counts = {f"num_images_{split}": n for split, n in summary.num_images.items()}
         return Result({"training_set": out}, {**counts, "num_rejected": len(summary.rejected)})

@@ -28,8 +28,8 @@ def summarize(run: RunFiles) -> dict[str, Any]:
         run has none), `candidates` (each with `checkpoint`, `family`, `epoch`, `metrics` and
         whether it was the `best`), `seconds` (of the last attempt), `errors` and `notes` by
         component, `model.path`, `dataset.name`, `.counts`, `.rejected` (the first files that were
-        left out, each with `file` and `reason`) and `.rejected_file` (which names all of them), `pipeline`,
-        `version`, `overrides`, `versions`, `machine.num_cores` and `.memory_gb`.
+        left out, each with `file` and `reason`) and `.rejected_file` (which names all of them),
+        `pipeline`, `version`, `overrides`, `versions`, `machine.num_cores` and `.memory_gb`.
     """
     steps = {step.component: step for step in run.steps}
     metrics: dict[str, Any] = dict.fromkeys(("mAP", "dv_mAP", "EIR", "wrong_share"))

@@ -2,39 +2,34 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from components.record.annotations import annotation_set
-from components.step import Step
 from components.user_data import listings, user_data, weight_files
 from sub_module.engine.config import load_config
 from sub_module.errors import ConfigError, DataError
 
 
-def step_of(volume: Path, **dataset: Any) -> Step:
-    step = Step("record", str(volume), "r1")
+def config_with(**dataset: Any) -> dict[str, Any]:
     config = load_config("plate_training")
     config["dataset"] |= dataset
     config["dataset"]["draw"] |= {"num_images": 10, "image_sizes": [[160, 120]]}
-    step.run_dir.mkdir(parents=True, exist_ok=True)
-    (step.run_dir / "config.json").write_text(json.dumps(config))
-    return step
+    return config
 
 
 def test_drawn_once_and_again_when_the_drawing_was_edited(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = annotation_set(step_of(tmp_path))
+    first = annotation_set(config_with(), tmp_path)
     assert len(list(first.glob("*/*.jpg"))) == 10
     drawn = first.stat().st_mtime_ns
-    assert annotation_set(step_of(tmp_path)) == first
+    assert annotation_set(config_with(), tmp_path) == first
     assert first.stat().st_mtime_ns == drawn
     monkeypatch.setattr("components.record.annotations.tree_hash", lambda *_: "edited")
-    assert annotation_set(step_of(tmp_path)) != first
+    assert annotation_set(config_with(), tmp_path) != first
 
 
 def test_own_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,9 +37,9 @@ def test_own_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for folder in (here, volume / "set"):
         folder.mkdir(parents=True)
     monkeypatch.chdir(here)
-    assert annotation_set(step_of(volume, annotations="set")) == volume / "set"
+    assert annotation_set(config_with(annotations="set"), volume) == volume / "set"
     (here / "set").mkdir()
-    assert annotation_set(step_of(volume, annotations="set")) == here / "set"
+    assert annotation_set(config_with(annotations="set"), volume) == here / "set"
 
 
 def test_user_data(tmp_path: Path) -> None:
