@@ -31,3 +31,5 @@ model["proposals"].update(
 model["box_head"].update(num_convs=2, width=256, samples=96, positive_share=0.4)
 model["mask_head"].update(channels=64, num_convs=2)
 model["detections"].update(max_number=60)
+# Trained for minutes it is in doubt about much that it reads rightly.
+model["reading"].update(min_score=0.1)
