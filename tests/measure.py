@@ -20,9 +20,9 @@ import onnxruntime
 from dataset_tools.draw import draw_dataset
 from dataset_tools.record import record
 from sub_module.datasets.coco import load_image, load_plate_images
+from sub_module.datasets.letterbox import letterbox
 from sub_module.engine.config import load_config
 from sub_module.export.runtime import OnnxDetector, OnnxNetworks
-from sub_module.models.platenet.inputs import letterbox
 from sub_module.plates import PlateStandard
 
 NUM_IMAGES = 2000

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from sub_module.datasets.letterbox import fit_scale, letterbox
 from sub_module.errors import ConfigError
-from sub_module.models.platenet.inputs import fit_scale, letterbox
 from sub_module.models.reader import Networks
 from sub_module.plates import PlateStandard
 from sub_module.plates.instances import Findings, Instances

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from sub_module.datasets.coco import load_image, load_plate_images
+from sub_module.datasets.letterbox import fit_scale, letterbox
 from sub_module.errors import ConfigError
-from sub_module.models.platenet.inputs import fit_scale, letterbox
 from sub_module.plates import PlateStandard
 
 Image = NDArray[np.uint8]

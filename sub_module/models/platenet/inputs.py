@@ -1,4 +1,4 @@
-"""What platenet's networks look at: sizes, and whole images fitted to them; no torch in here."""
+"""The sizes of what platenet's networks look at; no torch in here."""
 
 from __future__ import annotations
 
@@ -6,14 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
-
-from sub_module.datasets.rectify import halved, halvings
 from sub_module.errors import ConfigError
 
-Image = NDArray[np.uint8]
 # Pixels of the detector's input a cell of its heat map.
 STRIDE = 8
 # Pixels of a strip a column of the reader.
@@ -79,26 +73,6 @@ class InputSizes:
         """A crop's region in plate coordinates."""
         m = self.crop_margin
         return -m, -m, 1 + m, 1 + m
-
-
-def fit_scale(image_shape: Sequence[int], size: tuple[int, int]) -> float:
-    """The scale at which an image (height, width, ...) just fits into `size` (width, height)."""
-    return min(size[0] / image_shape[1], size[1] / image_shape[0])
-
-
-def letterbox(image: Image, size: tuple[int, int]) -> Image:
-    """Shrink or enlarge an image to fit `size` (width, height), grey at the right and below."""
-    scale = fit_scale(image.shape, size)
-    width = min(max(1, round(image.shape[1] * scale)), size[0])
-    height = min(max(1, round(image.shape[0] * scale)), size[1])
-    # Averaged by halves, what remains is less than a halving more.
-    smaller = halved(image, halvings(scale)) if min(image.shape[:2]) * scale >= 1 else image
-    resized = cv2.resize(smaller, (width, height), interpolation=cv2.INTER_LINEAR)
-    if resized.shape[1::-1] == size:
-        return np.asarray(resized, dtype=np.uint8)
-    boxed = np.full((size[1], size[0], 3), 128, np.uint8)
-    boxed[: resized.shape[0], : resized.shape[1]] = resized
-    return boxed
 
 
 def _size(values: Sequence[int]) -> tuple[int, int]:

@@ -9,9 +9,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from sub_module.datasets.letterbox import fit_scale, letterbox
 from sub_module.datasets.rectify import rectify
 from sub_module.models.platenet.decode import RowText, decode_peaks, decode_row
-from sub_module.models.platenet.inputs import STRIDE, InputSizes, fit_scale, letterbox
+from sub_module.models.platenet.inputs import STRIDE, InputSizes
 from sub_module.models.reader import Networks
 from sub_module.plates import Layout, PlateReading, PlateStandard
 from sub_module.plates.geometry import (

@@ -14,8 +14,9 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from sub_module.datasets.coco import PlateImage, load_image, load_plate_images
+from sub_module.datasets.letterbox import fit_scale, letterbox
 from sub_module.datasets.rectify import rectify
-from sub_module.models.platenet.inputs import STRIDE, InputSizes, fit_scale, letterbox
+from sub_module.models.platenet.inputs import STRIDE, InputSizes
 from sub_module.models.platenet.losses import IGNORED
 from sub_module.plates import PlateStandard
 from sub_module.plates.geometry import (

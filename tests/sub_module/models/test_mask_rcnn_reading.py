@@ -13,6 +13,7 @@ from pycocotools import mask as run_lengths
 
 from dataset_tools.record import record
 from sub_module.datasets.coco import PlateImage, load_image, load_plate_images
+from sub_module.datasets.letterbox import fit_scale, letterbox
 from sub_module.errors import ConfigError
 from sub_module.models.mask_rcnn_swin.heads import masks_in_boxes
 from sub_module.models.mask_rcnn_swin.reading import MaskRCNNReader, build, outline
@@ -22,7 +23,6 @@ from sub_module.models.mask_rcnn_swin.samples import (
     collate_samples,
     instance_targets,
 )
-from sub_module.models.platenet.inputs import fit_scale, letterbox
 from sub_module.plates import PlateStandard
 from tests.factories import write_set
 from tests.standards import kr_standard, tiny_standard
