@@ -59,11 +59,11 @@ def upload_and_run(
     backend: BackendOption = BackendName.LOCAL,
 ) -> None:
     """Upload the pipeline and run it: photographs to a model in use and a report."""
-    of_file = read_overrides(overrides_file)
-    changes = {**of_file, **parse_overrides(overrides)}
+    of_file, of_options = read_overrides(overrides_file), parse_overrides(overrides)
+    changes = {**of_file, **of_options}
     package = make_package(config, name, version)
     # Before anything is uploaded; a run checks them again, against the uploaded config.
-    with named_by(overrides_file, of_file):
+    with named_by(overrides_file, of_file, of_options):
         run_config(config, changes)
     where = open_backend(backend, Settings())
     present = {found.version: found for found in where.versions(package.pipeline)}
@@ -101,14 +101,14 @@ def run(
     backend: BackendOption = BackendName.LOCAL,
 ) -> None:
     """Run an uploaded version."""
-    of_file = read_overrides(overrides_file)
-    changes = {**of_file, **parse_overrides(overrides)}
+    of_file, of_options = read_overrides(overrides_file), parse_overrides(overrides)
+    changes = {**of_file, **of_options}
     where = open_backend(backend, Settings())
     pipeline = name or "plate_training"
     uploaded = where.versions(pipeline)
     if version is None and not uploaded:
         raise RunError(f"pipeline {pipeline} is not uploaded; upload it first")
-    with named_by(overrides_file, of_file):
+    with named_by(overrides_file, of_file, of_options):
         _run(where, pipeline, version or uploaded[-1].version, changes)
 
 

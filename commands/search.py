@@ -53,7 +53,7 @@ def tune(
     ] = None,
 ) -> None:
     """Search hyperparameters; the best come out as a file for `upload-and-run --overrides`."""
-    # Optuna takes a second to import, and only this command needs it.
+    # Only this command needs them.
     from katib.search import Wishes, conclude, prepare
     from katib.trials import objective_of
 
@@ -79,6 +79,7 @@ def tune(
 
 
 def _run_here(search: Search) -> tuple[list[Trial], bool]:
+    # Optuna takes long to import.
     from katib.local import run_search
 
     return run_search(search)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,13 +11,11 @@ from typing import Any
 import yaml
 
 from sub_module.engine.config import load_config, parse_overrides
-from sub_module.engine.train_settings import check_train_settings
+from sub_module.engine.train_settings import METRICS, check_train_settings
 from sub_module.errors import ConfigError
 
 # What a model is measured by; a model without masks has no dv_mAP.
 FIGURES = ("mAP", "dv_mAP", "EIR", "wrong_share", "num_images", "num_plates")
-# Those of which more is better, so that a candidate can be chosen by them.
-KEYS = ("mAP", "dv_mAP", "EIR")
 _SPLITS = ("train", "val", "test")
 
 
@@ -30,8 +28,8 @@ def run_config(name_or_path: str, overrides: Mapping[str, Any] | None = None) ->
     """
     config = load_config(name_or_path, overrides)
     for key in config.get("evaluate", {}).get("keys", []):
-        if key not in KEYS:
-            raise ConfigError(f"evaluate.keys: {key!r} is none of: {', '.join(KEYS)}")
+        if key not in METRICS:
+            raise ConfigError(f"evaluate.keys: {key!r} is none of: {', '.join(METRICS)}")
     if "train" in config:
         check_train_settings(config["train"])
     shares = config.get("dataset", {}).get("split")
@@ -76,8 +74,15 @@ def read_overrides(file: Path | None) -> dict[str, Any]:
 
 
 @contextmanager
-def named_by(file: Path | None, overrides: Mapping[str, Any]) -> Iterator[None]:
+def named_by(
+    file: Path | None, overrides: Mapping[str, Any], won_over: Container[str] = ()
+) -> Iterator[None]:
     """Let an error that is about one of a file's overrides name the file.
+
+    Args:
+        file: The file; None: there is none.
+        overrides: Its.
+        won_over: Keys whose value is another's, given by --set.
 
     Raises:
         ConfigError: As it was raised inside, with the file's name before it.
@@ -85,6 +90,7 @@ def named_by(file: Path | None, overrides: Mapping[str, Any]) -> Iterator[None]:
     try:
         yield
     except ConfigError as error:
-        if file is not None and any(key in str(error) for key in overrides):
+        keys = [key for key in overrides if key not in won_over]
+        if file is not None and any(key in str(error) for key in keys):
             raise ConfigError(f"{file}: {error}") from error
         raise

@@ -2,9 +2,8 @@
 
 A run's directory is `<volume>/runs/<run>`. A step keeps `steps/<component>.json` there with
 `component`, `started`, `finished` (seconds since the epoch), `seconds`, `metrics`, `outputs`
-(paths relative to the volume), `note` (one line for the user, or empty), `inputs` (what it was made
-from), `error` (one line or null) and `mendable` (whether the error is the user's to mend); all of
-its last attempt.
+(paths relative to the volume), `inputs` (what it was made from), `error` (one line or null) and
+`mendable` (whether the error is the user's to mend); all of its last attempt.
 """
 
 from __future__ import annotations
@@ -53,12 +52,10 @@ class Result:
     Attributes:
         outputs: Name of an output artifact to the file or directory on the volume.
         metrics: Figures; one that does not exist for this model is left out.
-        note: What the user should know besides, in one line.
     """
 
     outputs: Mapping[str, Path] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
-    note: str = ""
 
 
 class Step:
@@ -191,7 +188,6 @@ def _finished(step: Step, result: Result, started: float) -> dict[str, Any]:
         "seconds": round(finished - started, 3),
         "outputs": outputs,
         "metrics": dict(result.metrics),
-        "note": result.note,
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,18 @@ def weight_files(config: Mapping[str, Any], volume: Path) -> dict[str, Path]:
     settings = config.get("train", {})
     named = {key: settings.get(key.split(".")[1]) for key in WEIGHTS}
     return {key: _existing(key, path, volume, Path.is_file) for key, path in named.items() if path}
+
+
+def with_weight_files(config: Mapping[str, Any], volume: Path) -> dict[str, Any]:
+    """A copy of the config in which `weight_files` are absolute.
+
+    Raises:
+        ConfigError, DataError: As `weight_files` says.
+    """
+    resolved = deepcopy(dict(config))
+    for key, path in weight_files(config, volume).items():
+        resolved["train"][key.split(".")[1]] = str(path)
+    return resolved
 
 
 def listings(config: Mapping[str, Any], volume: Path) -> dict[str, str]:

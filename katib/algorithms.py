@@ -9,15 +9,39 @@ from typing import Any
 from katib.spec import Algorithm, Experiment, Parameter
 from sub_module.errors import ConfigError
 
+_MOST = 2**31 - 1
+
+
+def _whole(low: int) -> Callable[[str], int]:
+    """Reads a whole number of at least `low`."""
+
+    def read(text: str) -> int:
+        if not low <= int(text) <= _MOST:
+            raise ConfigError(f"{text} is not from {low} to {_MOST}")
+        return int(text)
+
+    return read
+
+
+def _finite(text: str) -> float:
+    if not math.isfinite(float(text)):
+        raise ConfigError(f"{text} is not finite")
+    return float(text)
+
+
 # Algorithms that run here: the settings that each takes, and how a setting is read.
 SETTINGS: dict[str, dict[str, Callable[[str], Any]]] = {
-    "random": {"random_state": int},
-    "grid": {"random_state": int},
-    "tpe": {"random_state": int, "n_startup_trials": int, "n_EI_candidates": int},
-    "multivariate-tpe": {"random_state": int, "n_startup_trials": int, "n_ei_candidates": int},
-    "bayesianoptimization": {"random_state": int, "n_initial_points": int},
-    "sobol": {"random_state": int},
-    "hyperband": {"resource_name": str, "r_l": float, "eta": float, "random_state": int},
+    "random": {"random_state": _whole(0)},
+    "grid": {"random_state": _whole(0)},
+    "tpe": {"random_state": _whole(0), "n_startup_trials": _whole(0), "n_EI_candidates": _whole(1)},
+    "multivariate-tpe": {
+        "random_state": _whole(0),
+        "n_startup_trials": _whole(0),
+        "n_ei_candidates": _whole(1),
+    },
+    "bayesianoptimization": {"random_state": _whole(0), "n_initial_points": _whole(1)},
+    "sobol": {"random_state": _whole(0)},
+    "hyperband": {"resource_name": str, "r_l": _finite, "eta": _finite, "random_state": _whole(0)},
 }
 ALGORITHMS = tuple(SETTINGS)
 # Katib has them too; Optuna has nothing that does the same with lists of values.
@@ -51,16 +75,10 @@ def check_algorithms(experiment: Experiment, here: bool) -> None:
         )
     if here:
         settings_of(algorithm, SETTINGS[name], "spec.algorithm")
-        for parameter in experiment.spec.parameters:
-            if name == "grid" and not parameter.is_list and not points_of(parameter):
-                raise ConfigError(
-                    f"spec.parameters: {parameter.name}: grid needs a list, or a range with a step"
-                )
+        for index, parameter in enumerate(experiment.spec.parameters):
+            _check_range(f"spec.parameters.{index}.feasibleSpace", parameter, name)
     if stopping is not None:
-        settings = settings_of(stopping, dict.fromkeys(MEDIANSTOP, int), "spec.earlyStopping")
-        for setting, value in settings.items():
-            if value < 1:
-                raise ConfigError(f"spec.earlyStopping.algorithmSettings: {setting} is below 1")
+        settings_of(stopping, dict.fromkeys(MEDIANSTOP, _whole(1)), "spec.earlyStopping")
     if name == "hyperband":
         _check_hyperband(experiment)
 
@@ -71,7 +89,7 @@ def settings_of(
     """An algorithm's settings, read.
 
     Raises:
-        ConfigError: One is not known, or no number where one is needed.
+        ConfigError: One is not known, no number where one is needed, or out of its range.
     """
     values = {}
     for name, text in algorithm.settings.items():
@@ -86,6 +104,8 @@ def settings_of(
             raise ConfigError(
                 f"{where}.algorithmSettings: {name}: {text!r} is no number"
             ) from error
+        except ConfigError as error:
+            raise ConfigError(f"{where}.algorithmSettings: {name}: {error}") from error
     return values
 
 
@@ -117,8 +137,25 @@ def _check_hyperband(experiment: Experiment) -> None:
         if name not in settings:
             raise ConfigError(f"{where}: hyperband needs {name}")
     resource, most, eta = hyperband_of(experiment)
-    ints = [p.name for p in experiment.spec.parameters if p.parameter_type == "int"]
+    ints = {
+        p.name: p.feasible_space for p in experiment.spec.parameters if p.parameter_type == "int"
+    }
     if resource not in ints:
         raise ConfigError(f"{where}: resource_name: {resource!r} is no int of spec.parameters")
     if most < 1 or eta < 2:
         raise ConfigError(f"{where}: hyperband needs an r_l of at least 1 and an eta of at least 2")
+    if most > int(ints[resource].max):
+        raise ConfigError(f"{where}: r_l: {most} lies above {resource}'s max {ints[resource].max}")
+
+
+def _check_range(where: str, parameter: Parameter, algorithm: str) -> None:
+    """Refuse a range that Optuna does not draw from as Katib would."""
+    space = parameter.feasible_space
+    if parameter.is_list:
+        return
+    if algorithm == "grid" and not points_of(parameter):
+        raise ConfigError(f"{where}: {parameter.name}: grid needs a list, or a range with a step")
+    if space.distribution in ("normal", "logNormal"):
+        raise ConfigError(f"{where}.distribution: {space.distribution} runs on a cluster only")
+    if space.distribution == "logUniform" and (float(space.min) <= 0 or space.step):
+        raise ConfigError(f"{where}: logUniform here needs a min above 0, and no step")

@@ -8,12 +8,15 @@ import shlex
 from collections.abc import Mapping
 from copy import deepcopy
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from components.run_config import run_config
 from katib.spec import Experiment
 from sub_module.engine.config import parse_overrides
+from sub_module.engine.train_settings import METRICS
 from sub_module.errors import ConfigError
+from sub_module.models.reader import Networks, build_reader
+from sub_module.plates import PlateStandard
 
 _CONTAINERS = ("spec", "template", "spec", "containers")
 _WHERE = "spec.trialTemplate.trialSpec"
@@ -105,8 +108,11 @@ def keys_of(experiment: Experiment) -> dict[str, str]:
     return {name: keys[name] for name in names}
 
 
-def check_keys(experiment: Experiment, config: str) -> None:
+def check_keys(experiment: Experiment, config: str) -> dict[str, Any]:
     """See that a config takes what the command sets, and every value that parameters may have.
+
+    Returns:
+        The config with what the command sets for all trials.
 
     Raises:
         ConfigError: It does not; the message names the parameter.
@@ -114,7 +120,7 @@ def check_keys(experiment: Experiment, config: str) -> None:
     words, keys = words_of(experiment), keys_of(experiment)
     pairs = [word for option, word in itertools.pairwise(words) if option == "--set"]
     fixed = parse_overrides([pair for pair in pairs if not _PLACEHOLDER.search(pair)])
-    run_config(config, fixed)
+    of_trials = run_config(config, fixed)
     for index, parameter in enumerate(experiment.spec.parameters):
         name = parameter.name
         for value in parameter.tried():
@@ -124,6 +130,49 @@ def check_keys(experiment: Experiment, config: str) -> None:
                 raise ConfigError(
                     f"spec.parameters.{index}: {name}={value} does not fit config {config}: {error}"
                 ) from error
+    return of_trials
+
+
+def check_metrics(experiment: Experiment, config: Mapping[str, Any], here: bool) -> None:
+    """See that trials will report the objective, as far as that can be told before any is run.
+
+    Args:
+        experiment: The Experiment.
+        config: Of the trials.
+        here: Whether they run on this machine.
+
+    Raises:
+        ConfigError: The collector is not known here, or the trial's command is `katib.trial`, which
+            does not print such a metric.
+    """
+    collector = experiment.spec.metrics_collector_spec.collector.kind
+    if here and collector != "StdOut":
+        raise ConfigError(
+            f"spec.metricsCollectorSpec.collector.kind: {collector} runs on a cluster only; known "
+            "here: StdOut"
+        )
+    if _OURS not in words_of(experiment):
+        return
+    objective = experiment.spec.objective
+    for metric in objective.metrics:
+        if metric not in METRICS:
+            raise ConfigError(
+                f"spec.objective: {_OURS} prints no metric {metric!r}; known: {', '.join(METRICS)}"
+            )
+    if objective.objective_metric_name == "dv_mAP" and not _has_masks(config):
+        raise ConfigError(
+            "spec.objective.objectiveMetricName: dv_mAP needs masks, which the model has not"
+        )
+
+
+def _has_masks(config: Mapping[str, Any]) -> bool:
+    try:
+        standard = PlateStandard.from_config(config["plates"])
+        # It is asked, and never reads.
+        return build_reader(config["model"], standard, cast(Networks, None)).has_masks
+    except (KeyError, TypeError, ValueError):
+        # A model that does not fit its config; the training says what is wrong.
+        return True
 
 
 def overrides_of(keys: Mapping[str, str], values: Mapping[str, str]) -> dict[str, Any]:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,7 +19,7 @@ from sub_module.engine.config import load_config
 from sub_module.errors import ConfigError
 
 COMMITTED = Path(__file__).with_name("experiment.yaml")
-DEFAULT_CONFIG = "tune_mask_rcnn"
+COMMITTED_CONFIG = "tune_mask_rcnn"
 _TEMPLATE = "experiment.yaml.j2"
 # Katib's settings of hyperband, and what the config calls them.
 _HYPERBAND = {"resource_name": "name", "r_l": "max", "eta": "eta"}
@@ -46,6 +47,7 @@ def render(config: str, overrides: Mapping[str, Any] | None = None) -> str:
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
     )
+    environment.filters["quote"] = shlex.quote
     return environment.get_template(_TEMPLATE).render(_values(config, search))
 
 
@@ -75,4 +77,4 @@ def _values(config: str, search: Mapping[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    print(render(sys.argv[1] if len(sys.argv) > 1 else DEFAULT_CONFIG), end="")
+    print(render(sys.argv[1] if len(sys.argv) > 1 else COMMITTED_CONFIG), end="")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -25,7 +26,10 @@ _GROUP, _VERSION = "kubeflow.org", "v1beta1"
 _EXPERIMENT_LABEL = "katib.kubeflow.org/experiment"
 _POLL_SECONDS = 5.0
 _TIMEOUT_SECONDS = 30.0
+# A control plane that is renewed is away for some minutes; trials go on meanwhile.
+_PATIENCE_SECONDS = 300.0
 _CONFLICT = 409
+_AWAY = (429, 500, 502, 503, 504)
 # Katib's conditions of a trial, as they are called here; the latest that holds counts.
 _STATES: dict[str, State] = {
     "Created": "pending",
@@ -36,6 +40,10 @@ _STATES: dict[str, State] = {
     "MetricsUnavailable": "metrics unavailable",
     "Killed": "killed",
 }
+
+
+class _AwayError(RunError):
+    """The cluster does not answer now, but may soon."""
 
 
 def run_search(search: Search, poll_seconds: float = _POLL_SECONDS) -> tuple[list[Trial], bool]:
@@ -60,8 +68,7 @@ def run_search(search: Search, poll_seconds: float = _POLL_SECONDS) -> tuple[lis
     is_new = created
     try:
         while True:
-            status = cluster.status()
-            trials = cluster.trials()
+            status, trials = _asked_patiently(cluster, console, poll_seconds)
             display.show(trials, {})
             if (condition := _held(status, ("Succeeded", "Failed"))) is not None:
                 break
@@ -73,6 +80,24 @@ def run_search(search: Search, poll_seconds: float = _POLL_SECONDS) -> tuple[lis
         reason = condition.get("message") or condition.get("reason") or "no reason given"
         raise RunError(f"experiment {search.experiment.name}: {reason}; {cluster.where_logs_are()}")
     return trials, is_new
+
+
+def _asked_patiently(
+    cluster: _Cluster, console: Console, poll_seconds: float
+) -> tuple[Mapping[str, Any], list[Trial]]:
+    """The Experiment's status and trials, asked for again while the cluster is away."""
+    away_since: float | None = None
+    while True:
+        try:
+            return cluster.status(), cluster.trials()
+        except _AwayError as error:
+            if away_since is None:
+                away_since = time.monotonic()
+                line = f"{error}; asking again"
+                console.print(line, markup=False, highlight=False, soft_wrap=True)
+            if time.monotonic() - away_since > _PATIENCE_SECONDS:
+                raise
+            time.sleep(poll_seconds)
 
 
 class _Cluster:
@@ -151,7 +176,7 @@ class _Cluster:
             )
         except HTTPError as error:
             reason = str(error).rsplit(": ", 1)[-1]
-            raise RunError(
+            raise _AwayError(
                 f"--backend kubeflow: the cluster at {self._host} cannot be reached: {reason}"
             ) from error
         return answer
@@ -161,7 +186,8 @@ class _Cluster:
         with suppress(ValueError, KeyError, TypeError):
             message = json.loads(message)["message"]
         first = message.splitlines()[0] if message else error.reason
-        return RunError(f"experiment {self._name}: the cluster says {error.status}: {first}")
+        kind = _AwayError if error.status in _AWAY else RunError
+        return kind(f"experiment {self._name}: the cluster says {error.status}: {first}")
 
     def _trial(self, number: int, item: Mapping[str, Any]) -> Trial:
         spec, status = item["spec"], item.get("status") or {}
@@ -170,11 +196,10 @@ class _Cluster:
         objective = self._experiment.spec.objective
         metrics = {}
         for metric in (status.get("observation") or {}).get("metrics", ()):
-            # Katib keeps three values, each "unavailable" or a number; one of them counts.
-            reported = [metric.get(kind, "") for kind in ("min", "max", "latest")]
-            values = [float(text) for text in reported if _is_number(text)]
-            if values:
-                metrics[metric["name"]] = values
+            # Katib keeps min, max and latest, each "unavailable" or a number; one of them counts.
+            text = metric.get(objective.strategy_of(metric["name"]), "")
+            if _is_number(text):
+                metrics[metric["name"]] = [float(text)]
         failed = state in ("failed", "metrics unavailable") and condition is not None
         return Trial(
             item["metadata"]["name"],
@@ -222,7 +247,6 @@ def _seconds(text: str | None) -> float | None:
 
 def _is_number(text: str) -> bool:
     try:
-        float(text)
+        return math.isfinite(float(text))
     except ValueError:
         return False
-    return True

@@ -21,7 +21,8 @@ from katib.trials import (
     FAILURES,
     Trial,
     best_of,
-    ended,
+    goal_reached,
+    has_enough,
     read_trials,
     too_many_failed,
     write_trial,
@@ -60,7 +61,7 @@ def run_search(search: Search) -> tuple[list[Trial], bool]:
         for kept in (search.folder, home / "datasets"):
             sweep(kept)
         trials = read_trials(search.folder)
-        if is_done(search.experiment, trials):
+        if _is_done(search.experiment, trials):
             return trials, False
         display = open_display(search.experiment, Console(stderr=True))
         try:
@@ -71,11 +72,11 @@ def run_search(search: Search) -> tuple[list[Trial], bool]:
         lock.release()
 
 
-def is_done(experiment: Experiment, trials: Sequence[Trial]) -> bool:
+def _is_done(experiment: Experiment, trials: Sequence[Trial]) -> bool:
     """Whether a search has ended well and nothing is left to try."""
     if too_many_failed(experiment, trials) or any(t.state == "running" for t in trials):
         return False
-    if ended(experiment, trials) is not None:
+    if has_enough(experiment, trials):
         return best_of(experiment, trials) is not None
     return bool(trials) and next_values(experiment, trials) is None
 
@@ -113,7 +114,7 @@ class LocalSearch:
             for running in self._running:
                 running.process.stop()
         self._show()
-        check_outcome(self._experiment, self.trials, self._folder)
+        _check_outcome(self._experiment, self.trials, self._folder)
         return self.trials
 
     @property
@@ -136,8 +137,8 @@ class LocalSearch:
 
     def _goes_on(self) -> bool:
         trials = self.trials
-        return ended(self._experiment, trials) is None and not too_many_failed(
-            self._experiment, trials
+        return not (
+            has_enough(self._experiment, trials) or too_many_failed(self._experiment, trials)
         )
 
     def _start(self) -> None:
@@ -179,7 +180,12 @@ class LocalSearch:
         running.process.stop()
         self._running.remove(running)
         finished = replace(running.trial, finished=time.time())
-        self._keep(_judged_by_its_end(self._experiment, finished, stop, code, running.tail))
+        trial = _judged_by_its_end(self._experiment, finished, stop, code, running.tail)
+        self._keep(trial)
+        if trial.state != "succeeded":
+            # Nobody goes on with it, and checkpoints of large models are large.
+            for checkpoint in (self._folder / trial.name / "train").glob("*.pth"):
+                checkpoint.unlink()
 
     def _read(self, running: _Running, to_the_end: bool) -> bool:
         """Take up new metrics; gives whether the trial is to be stopped early."""
@@ -206,7 +212,7 @@ class LocalSearch:
         write_trial(self._folder, trial)
 
 
-def check_outcome(experiment: Experiment, trials: Sequence[Trial], folder: Path) -> None:
+def _check_outcome(experiment: Experiment, trials: Sequence[Trial], folder: Path) -> None:
     """See that a search that has ended found something.
 
     Raises:
@@ -214,9 +220,9 @@ def check_outcome(experiment: Experiment, trials: Sequence[Trial], folder: Path)
     """
     failed = [trial for trial in trials if trial.state in FAILURES]
     best = best_of(experiment, trials)
-    if best is not None and not too_many_failed(experiment, trials):
+    if goal_reached(experiment, trials):
         return
-    if best is not None and ended(experiment, trials) == "the goal is reached":
+    if best is not None and not too_many_failed(experiment, trials):
         return
     if not failed:
         raise RunError(f"search {experiment.name}: no trial was run")

@@ -10,8 +10,17 @@ from typing import Any
 
 import yaml
 
+from components.user_data import listings
 from katib.algorithms import check_algorithms
-from katib.command import changed, check_keys, keys_of, option_of, overrides_of, words_of
+from katib.command import (
+    changed,
+    check_keys,
+    check_metrics,
+    keys_of,
+    option_of,
+    overrides_of,
+    words_of,
+)
 from katib.experiment import render
 from katib.plot import plot
 from katib.spec import Experiment, parse_experiment, read_experiment
@@ -92,6 +101,7 @@ def prepare(wishes: Wishes, home: Path, here: bool) -> Search:
 
     Raises:
         ConfigError: Something cannot be used; the message names file and field.
+        DataError: Annotations, photographs or weights that trials here need are missing.
     """
     if wishes.file is None:
         data, experiment = _rendered(wishes)
@@ -102,7 +112,10 @@ def prepare(wishes: Wishes, home: Path, here: bool) -> Search:
     try:
         check_algorithms(experiment, here)
         config = option_of(words_of(experiment), "--config") or wishes.config or DEFAULT_CONFIG
-        check_keys(experiment, config)
+        of_trials = check_keys(experiment, config)
+        check_metrics(experiment, of_trials, here)
+        if here:
+            listings(of_trials, home)
     except ConfigError as error:
         raise ConfigError(f"{origin}: {error}") from error
     return Search(data, experiment, home.absolute() / "searches" / experiment.name)
@@ -162,7 +175,7 @@ def _rendered(wishes: Wishes) -> tuple[dict[str, Any], Experiment]:
         "search.algorithm": wishes.algorithm,
         "search.early_stopping": wishes.early_stopping,
     }
-    of_search = [pair for pair in wishes.pairs if pair.startswith("search.")]
+    of_search = [pair for pair in wishes.pairs if _is_of_search(pair)]
     overrides = {key: value for key, value in asked.items() if value is not None}
     text = render(config, {**parse_overrides(of_search), **overrides})
     data, experiment = parse_experiment(text, f"config {config}: search")
@@ -173,6 +186,8 @@ def _rendered(wishes: Wishes) -> tuple[dict[str, Any], Experiment]:
 
 
 def _of_file(wishes: Wishes, file: Path) -> tuple[dict[str, Any], Experiment]:
+    for pair in filter(_is_of_search, wishes.pairs):
+        raise ConfigError(f"--set {pair}: --experiment reads no `search` of a config; edit {file}")
     data, experiment = read_experiment(file)
     try:
         data = changed(data, experiment, wishes.config, wishes.name, wishes.pairs)
@@ -192,6 +207,10 @@ def _of_file(wishes: Wishes, file: Path) -> tuple[dict[str, Any], Experiment]:
     if wishes.early_stopping is not None:
         spec["earlyStopping"] = {"algorithmName": wishes.early_stopping}
     return parse_experiment(yaml.safe_dump(data), file)
+
+
+def _is_of_search(pair: str) -> bool:
+    return pair.partition("=")[0].strip().split(".")[0] == "search"
 
 
 def difference(

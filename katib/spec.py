@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -47,11 +48,15 @@ class Objective(_Part):
         """All metrics, the objective first."""
         return (self.objective_metric_name, *self.additional_metric_names)
 
-    def value_of(self, metric: str, values: Sequence[float]) -> float:
-        """The one of a trial's values that counts; there is at least one."""
+    def strategy_of(self, metric: str) -> Strategy:
+        """Which of a trial's values counts; where the Experiment says none, Katib's default."""
         default: Strategy = "max" if self.type == "maximize" else "min"
         named = {strategy.name: strategy.value for strategy in self.metric_strategies}
-        strategy = named.get(metric, default)
+        return named.get(metric, default)
+
+    def value_of(self, metric: str, values: Sequence[float]) -> float:
+        """The one of a trial's values that counts; there is at least one."""
+        strategy = self.strategy_of(metric)
         if strategy == "latest":
             return values[-1]
         return max(values) if strategy == "max" else min(values)
@@ -118,7 +123,11 @@ class Parameter(_Part):
         if space.list or not (space.min and space.max):
             raise ValueError(f"feasibleSpace of a {self.parameter_type} needs `min` and `max`")
         number = int if self.parameter_type == "int" else float
-        low, high, _ = (number(text) for text in (space.min, space.max, space.step or "1"))
+        low, high, step = (number(text) for text in (space.min, space.max, space.step or "1"))
+        if not all(map(math.isfinite, (low, high, step))):
+            raise ValueError("feasibleSpace: min, max and step must be finite")
+        if step <= 0:
+            raise ValueError("feasibleSpace.step must be above 0")
         if low > high:
             raise ValueError("feasibleSpace.min lies above feasibleSpace.max")
         return self

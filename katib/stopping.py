@@ -6,6 +6,8 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import replace
 
+import optuna
+
 from katib.algorithms import MEDIANSTOP, hyperband_of
 from katib.spec import Experiment
 from katib.suggest import study_of
@@ -45,8 +47,6 @@ def _lies_below_median(experiment: Experiment, trials: Sequence[Trial], trial: T
 
 def _is_pruned(experiment: Experiment, trials: Sequence[Trial], trial: Trial) -> tuple[bool, Trial]:
     """Optuna's hyperband; a validation is a unit of the resource."""
-    import optuna
-
     _, most, eta = hyperband_of(experiment)
     if len(trial.metrics[experiment.spec.objective.objective_metric_name]) >= most:
         # After the last round there is nothing to save.

@@ -9,7 +9,6 @@ that were and goes on from the last whole epoch.
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import os
 import signal
@@ -19,9 +18,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from components.run_config import KEYS, run_config
+from components.run_config import run_config
+from components.user_data import with_weight_files
 from katib.training_set import training_set
 from sub_module.engine.config import parse_overrides
+from sub_module.engine.logs import logged
+from sub_module.engine.train_settings import METRICS
 from sub_module.errors import PlateflowError, RunError
 from sub_module.settings import Settings
 
@@ -51,18 +53,12 @@ class Reporter:
 
     def report(self) -> None:
         """Print the validations that are new; each epoch's once."""
-        for log in sorted(self._work_dir.glob("*/vis_data/scalars.json")):
-            for line in log.read_text(encoding="utf-8").splitlines():
-                try:
-                    record = json.loads(line)
-                except ValueError:
-                    # Half a line: a kill left it, or it is being written.
-                    continue
-                # A figure that this model does not have is missing, or null.
-                found = {name: record[name] for name in KEYS if record.get(name) is not None}
-                if found and record["step"] not in self._printed:
-                    self._printed.add(record["step"])
-                    _print(found)
+        for record in logged(self._work_dir):
+            # A figure that this model does not have is missing, or null.
+            found = {name: record[name] for name in METRICS if record.get(name) is not None}
+            if found and record["step"] not in self._printed:
+                self._printed.add(record["step"])
+                _print(found)
 
 
 def run_trial(config_name: str, pairs: Sequence[str], folder: Path, volume: Path) -> None:
@@ -77,7 +73,7 @@ def run_trial(config_name: str, pairs: Sequence[str], folder: Path, volume: Path
     Raises:
         PlateflowError: The config or the data cannot be used, or the training failed.
     """
-    config = run_config(config_name, parse_overrides(list(pairs)))
+    config = with_weight_files(run_config(config_name, parse_overrides(list(pairs))), volume)
     work_dir, best = folder / "train", folder / "best.pth"
     reporter = Reporter(work_dir)
     if not best.is_file():

@@ -92,17 +92,18 @@ def read_trials(folder: Path) -> list[Trial]:
     return sorted(trials, key=lambda trial: trial.number)
 
 
-def ended(experiment: Experiment, trials: Sequence[Trial]) -> str | None:
-    """Why no further trial is wanted; None: more are. Too many failures are `too_many_failed`'s."""
-    spec = experiment.spec
+def goal_reached(experiment: Experiment, trials: Sequence[Trial]) -> bool:
+    """Whether a trial is as good as the objective's goal."""
     best = best_of(experiment, trials)
     value = None if best is None else objective_of(experiment, best)
-    if value is not None and spec.objective.reaches_goal(value):
-        return "the goal is reached"
+    return value is not None and experiment.spec.objective.reaches_goal(value)
+
+
+def has_enough(experiment: Experiment, trials: Sequence[Trial]) -> bool:
+    """Whether no further trial is wanted: the goal is reached, or as many as may be are done."""
+    most = experiment.spec.max_trial_count
     done = [trial for trial in trials if trial.state not in ("running", "killed")]
-    if spec.max_trial_count is not None and len(done) >= spec.max_trial_count:
-        return f"{len(done)} trials are done"
-    return None
+    return goal_reached(experiment, trials) or (most is not None and len(done) >= most)
 
 
 def too_many_failed(experiment: Experiment, trials: Sequence[Trial]) -> bool:

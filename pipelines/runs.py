@@ -58,7 +58,6 @@ class StepRecord:
         seconds: How long its last attempt took; 0 while it runs.
         metrics: Name to figure.
         outputs: Name to path, relative to the volume.
-        note: What the user should know besides; empty: nothing.
         error: Why it failed; None when it did not.
         mendable: Whether the error is the user's to mend.
     """
@@ -69,7 +68,6 @@ class StepRecord:
     seconds: float = 0.0
     metrics: dict[str, int | float] = field(default_factory=dict)
     outputs: dict[str, str] = field(default_factory=dict)
-    note: str = ""
     error: str | None = None
     mendable: bool = False
 

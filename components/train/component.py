@@ -13,12 +13,17 @@ def train(
 ) -> None:
     """mmengine's Runner; killed and started again, it goes on where it was."""
     from components.step import Result, Step, run_step
-    from components.train.training import train_candidates
+    from components.user_data import with_weight_files
+    from sub_module.engine.train import train as train_model
 
     step = Step("train", volume, run)
 
     def work() -> Result:
-        return train_candidates(step, step.path_of(training_set))
+        config = with_weight_files(step.config, step.volume)
+        result = train_model(config, step.path_of(training_set), step.folder, step.progress)
+        return Result(
+            {"candidates": step.write_paths("candidates", result.candidates)}, result.metrics
+        )
 
     outputs = {"candidates": candidates}
     run_step(step, work, inputs=[training_set], outputs=outputs, metrics=metrics)

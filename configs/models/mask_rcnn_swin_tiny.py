@@ -1,4 +1,4 @@
-"""mask_rcnn_swin over Swin-T: the model for a GPU, 46 million parameters."""
+"""mask_rcnn_swin over Swin-T: the model for a GPU, 48.8 million parameters."""
 
 model = dict(
     # The name in Plateflow's model registry; `plates` is filled in from the plate standard.

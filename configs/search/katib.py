@@ -16,7 +16,8 @@ search = dict(
     strategy="max",
     # random, grid, tpe, multivariate-tpe, bayesianoptimization, sobol or hyperband.
     algorithm="random",
-    # Of the random numbers; grid, sobol and hyperband on a cluster go without.
+    # Of the random numbers. Katib takes none for sobol and hyperband; here too they go without, and
+    # the search's name is their seed.
     seed=0,
     # medianstop, or None: a trial is stopped when its best objective after `start_step` validations
     # lies below the median of what the trials before it had, once `min_trials_required` are done.

@@ -67,7 +67,7 @@ def states_of(run_dir: Path, components: Sequence[str]) -> list[StepState]:
             states.append(StepState(name))
         elif step.finished is not None:
             status: Literal["done", "failed"] = "failed" if step.error else "done"
-            text = step.error or step.note or _headline(step.metrics)
+            text = step.error or _headline(step.metrics)
             states.append(StepState(name, status, text=text, seconds=step.seconds))
         else:
             progress = read_json(run_dir / "progress" / f"{name}.json") or {}

@@ -1,4 +1,4 @@
-"""The worker process of a local run, and its end."""
+"""Processes that end with this one: a group of them, and the worker of a local run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,63 @@ _ROOT = Path(__file__).resolve().parents[2]
 _STOP_SECONDS = 5.0
 
 
-class WorkerProcess:
-    """`pipelines.backends.worker` in a process group of its own, with all components of the run.
+class ProcessGroup:
+    """A command in a process group of its own, with everything that it starts.
 
-    The group ends when `stop` is called, and when this process dies in any way.
+    Its standard input is open for as long as this process lives; the command ends with it.
+    """
+
+    def __init__(
+        self, command: Sequence[str], environment: Mapping[str, str], log: Path, mode: str
+    ) -> None:
+        """Start.
+
+        Args:
+            command: What to run.
+            environment: All of it.
+            log: What is printed goes there.
+            mode: `ab` appends to the log, `wb` begins it anew.
+        """
+        with log.open(mode) as output:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=environment,
+                start_new_session=True,
+            )
+
+    @property
+    def exit_code(self) -> int | None:
+        """None: it still runs."""
+        return self._process.poll()
+
+    def stop(self) -> None:
+        """End everything that was started; nothing happens when all has ended."""
+        deadline = time.monotonic() + _STOP_SECONDS
+        self._signal(signal.SIGTERM)
+        while self._signal(0) and time.monotonic() < deadline:
+            # Collects the first process, which would count as alive otherwise.
+            self._process.poll()
+            time.sleep(0.02)
+        self._signal(signal.SIGKILL)
+        self._process.wait()
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+
+    def _signal(self, number: int) -> bool:
+        try:
+            os.killpg(self._process.pid, number)
+        except (ProcessLookupError, PermissionError):
+            return False
+        return True
+
+
+class WorkerProcess(ProcessGroup):
+    """`pipelines.backends.worker`, with all components of the run.
+
+    It ends when `stop` is called, and when this process dies in any way.
     """
 
     def __init__(
@@ -38,42 +91,14 @@ class WorkerProcess:
             "TMPDIR": self._temporary.name,
         }
         command = [sys.executable, "-m", "pipelines.backends.worker"]
-        with log.open("a", encoding="utf-8") as output:
-            self._process = subprocess.Popen(
-                [*command, str(yaml_file), json.dumps(arguments), self._temporary.name],
-                stdin=subprocess.PIPE,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=environment,
-                start_new_session=True,
-            )
+        given = [str(yaml_file), json.dumps(arguments), self._temporary.name]
+        super().__init__([*command, *given], environment, log, "ab")
 
     def is_alive(self) -> bool:
         """Whether the worker still runs."""
-        return self._process.poll() is None
-
-    @property
-    def exit_code(self) -> int | None:
-        """None: it still runs."""
-        return self._process.poll()
+        return self.exit_code is None
 
     def stop(self) -> None:
         """End the worker and everything that it started; nothing happens when all have ended."""
-        deadline = time.monotonic() + _STOP_SECONDS
-        self._signal(signal.SIGTERM)
-        while self._signal(0) and time.monotonic() < deadline:
-            # Collects the worker itself, which would count as alive otherwise.
-            self._process.poll()
-            time.sleep(0.05)
-        self._signal(signal.SIGKILL)
-        self._process.wait()
-        if self._process.stdin is not None:
-            self._process.stdin.close()
+        super().stop()
         self._temporary.cleanup()
-
-    def _signal(self, number: int) -> bool:
-        try:
-            os.killpg(self._process.pid, number)
-        except (ProcessLookupError, PermissionError):
-            return False
-        return True

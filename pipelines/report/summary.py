@@ -26,7 +26,7 @@ def summarize(run: RunFiles) -> dict[str, Any]:
     Returns:
         Plain data: `run`, `metrics` (`mAP`, `dv_mAP` and `EIR` always, null where the model or the
         run has none), `candidates` (each with `checkpoint`, `family`, `epoch`, `metrics` and
-        whether it was the `best`), `seconds` (of the last attempt), `errors` and `notes` by
+        whether it was the `best`), `seconds` (of the last attempt), `errors` by
         component, `model.path`, `dataset.name`, `.counts`, `.rejected` (the first files that were
         left out, each with `file` and `reason`) and `.rejected_file` (which names all of them),
         `pipeline`, `version`, `overrides`, `versions`, `machine.num_cores` and `.memory_gb`.
@@ -43,7 +43,6 @@ def summarize(run: RunFiles) -> dict[str, Any]:
         "candidates": [asdict(candidate) for candidate in run.evaluation.candidates],
         "seconds": {step.component: step.seconds for step in run.steps},
         "errors": {step.component: step.error for step in run.steps if step.error},
-        "notes": {step.component: step.note for step in run.steps if step.note},
         "model": {"path": _model_path(run)},
         "dataset": {
             "name": _dataset_name(run.config.get("dataset", {})),

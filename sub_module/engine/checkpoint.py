@@ -17,6 +17,7 @@ from sub_module.errors import ModelError, PlateflowError
 from sub_module.files import write_bytes
 from sub_module.models.base import PlateModel
 from sub_module.models.registry import MODELS
+from sub_module.models.weights import check_weights
 from sub_module.plates import PlateStandard
 
 FORMAT = 1
@@ -52,7 +53,7 @@ def build_model(model_config: Mapping[str, Any], standard: PlateStandard) -> Pla
         model: PlateModel = model_type(plates=standard.to_config(), **arguments)
     except PlateflowError:
         raise
-    except (TypeError, KeyError, ValueError, RuntimeError) as error:
+    except (TypeError, KeyError, ValueError, OverflowError, RuntimeError) as error:
         raise ModelError(f"model {name}: {str(error).splitlines()[0]}") from error
     return model
 
@@ -106,16 +107,23 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
 def load_model(path: Path) -> PlateModel:
     """Build the model of a checkpoint, from the file alone, in evaluation mode.
 
+    It takes memory only for weights that the file has.
+
     Raises:
         ModelError: See `load_checkpoint`; or the weights do not fit the description.
     """
     checkpoint = load_checkpoint(path)
     try:
         own = PlateStandard.from_config(checkpoint[_KEY]["standard"])
-        model = build_model(checkpoint[_KEY]["model"], own)
-        model.load_state_dict(checkpoint["state_dict"])
-    except (PlateflowError, RuntimeError, KeyError, TypeError, AttributeError) as error:
+        weights = dict(checkpoint["state_dict"])
+        # A description of few bytes can ask for all memory; on this device it gets none.
+        with torch.device("meta"):
+            wanted = build_model(checkpoint[_KEY]["model"], own).state_dict()
+    except (PlateflowError, LookupError, TypeError, ValueError, AttributeError) as error:
         raise ModelError(f"{path}: {str(error).splitlines()[0]}") from error
+    check_weights(path, weights, wanted)
+    model = build_model(checkpoint[_KEY]["model"], own)
+    model.load_state_dict(weights)
     model.eval()
     return model
 
@@ -140,6 +148,7 @@ def publish(source: Path, target: Path) -> None:
     # Through memory: torch reports a full disk as a RuntimeError.
     content = io.BytesIO()
     kept = {key: checkpoint[key] for key in ("state_dict", _KEY)}
-    epoch = checkpoint.get("meta", {}).get("epoch")
+    # One that was saved within an epoch says another number.
+    epoch = checkpoint.get("meta", {}).get("epoch") if "epoch" in source.stem else None
     torch.save({**kept, "meta": {"epoch": epoch}}, content)
     write_bytes(target, content.getvalue())

@@ -10,30 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sub_module.export.runtime import SETTINGS_FILE, OnnxDetector
+from sub_module.models.reader import Reader
 from sub_module.plates import PlateReading, PlateStandard
-from sub_module.plates.instances import Findings
 
 # The trained model that comes with Plateflow.
 SHIPPED_MODEL = Path(__file__).resolve().parents[2] / "models" / "platenet-kr"
 
 
-class Detector(Protocol):
+class Detector(Reader, Protocol):
     """A model that reads plates in whole images."""
 
     @property
     def standard(self) -> PlateStandard:
         """The plates that it reads."""
-
-    @property
-    def categories(self) -> tuple[str, ...]:
-        """The classes that it finds, which mAP is taken over."""
-
-    @property
-    def has_masks(self) -> bool:
-        """Whether its findings have instances, so that there is a dv_mAP."""
-
-    def find(self, images: Sequence[NDArray[np.uint8]]) -> list[Findings]:
-        """Read images, each (H, W, 3) RGB uint8."""
 
     def predict(self, images: Sequence[NDArray[np.uint8]]) -> list[list[PlateReading]]:
         """The readings of `find`: for each image, best first."""
@@ -46,7 +35,8 @@ def model_in_use(home: Path) -> Path:
         home: `PLATEFLOW_HOME`.
     """
     deployed = home / "models" / "current"
-    return deployed if deployed.exists() else SHIPPED_MODEL
+    # A link to a model that is gone is a fault to report, not to pass over.
+    return deployed if deployed.exists() or deployed.is_symlink() else SHIPPED_MODEL
 
 
 def load_detector(path: Path, num_threads: int = 2) -> Detector:

@@ -27,31 +27,26 @@ class PartialSampler(DefaultSampler):  # type: ignore[misc]
 
 
 class TrainLoop(EpochBasedTrainLoop):  # type: ignore[misc]
-    """mmengine's loop over epochs that validates, stops and goes on within an epoch too.
+    """mmengine's loop over epochs that validates and goes on within an epoch too.
 
     mmengine's own loop over iterations knows no epochs, and reads all data again that a resumed
     training has seen.
-
-    Attributes:
-        stop_reason: Why training ended early; empty: it did not.
     """
 
     def __init__(self, *args: Any, val_unit: str, **kwargs: Any) -> None:
         """As mmengine's; `val_unit` of `val_interval` is "epoch" or "iteration"."""
         super().__init__(*args, **kwargs)
         self._val_unit = val_unit
-        self.stop_reason = ""
-
-    def stop(self, reason: str) -> None:
-        """End training after this iteration, in all processes alike."""
-        self.runner.logger.warning(reason)
-        self.stop_reason = reason
-        self.stop_training = True
 
     def run(self) -> nn.Module:
         """Called by the Runner."""
         self.runner.call_hook("before_train")
-        while self._epoch < self._max_epochs and not self.stop_training:
+        if self._iter:
+            # A checkpoint is saved before its validation, which a kill may have cut off.
+            self._validate("iteration", self._iter, self._max_iters)
+            if self._iter == self._epoch * len(self.dataloader):
+                self._validate("epoch", self._epoch, self._max_epochs)
+        while self._epoch < self._max_epochs:
             self.run_epoch()
         self.runner.call_hook("after_train")
         model: nn.Module = self.runner.model
@@ -68,8 +63,6 @@ class TrainLoop(EpochBasedTrainLoop):  # type: ignore[misc]
         self.runner.model.train()
         for index, batch in enumerate(self.dataloader, start=first):
             self.run_iter(index, batch)
-            if self.stop_training:
-                return
             self._validate("iteration", self._iter, self._max_iters)
         self.runner.call_hook("after_train_epoch")
         self._epoch += 1

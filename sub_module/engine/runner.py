@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import torch
 from mmengine.evaluator import Evaluator
@@ -107,41 +108,28 @@ def build_runner(
         load_starting_weights(model, settings)
     batch_size = max(1, settings["batch_size"] // world_size)
     num_iters = settings["max_epochs"] * -(-len(samples) // (batch_size * world_size))  # type: ignore[arg-type]
-    metric = PlateMetric(validation.coco_file, model.standard, model.categories)
-    by_epoch = settings["val_unit"] == "epoch"
+    metric = PlateMetric(
+        validation.coco_file,
+        model.standard,
+        model.categories,
+        # Where processes hand each other their results; mmengine would do it in the user's folder.
+        collect_dir=str(work_dir / "collected"),
+    )
     return Runner(
         model=model,
         work_dir=str(work_dir),
-        experiment_name="train",
+        # Runners of one name share their figures, and mmengine tells them apart by the second only.
+        experiment_name=f"train-{uuid4().hex[:8]}",
         # The process group exists already; without a launcher the Runner would not use it.
         launcher="pytorch" if world_size > 1 else "none",
         cfg={"model_wrapper_cfg": _wrapper()},
         train_dataloader=_loader(samples, batch_size, settings, model.collate),
         val_dataloader=_loader(validation, 1, settings, collate_images, shuffle=False),
-        train_cfg={
-            "type": TrainLoop,
-            "max_epochs": settings["max_epochs"],
-            "val_interval": settings["val_interval"],
-            "val_unit": settings["val_unit"],
-        },
-        val_cfg={
-            "type": ValidationLoop,
-            "skip_validation": settings["memory"]["skip_validation"],
-        },
+        **_loops(settings),
         val_evaluator=Evaluator(metric),
         optim_wrapper=optimisation(settings),
         param_scheduler=schedule(settings, num_iters),
-        default_hooks={
-            "logger": LoggerHook(interval=settings["log_interval"], log_metric_by_epoch=by_epoch),
-            "checkpoint": CheckpointHook(
-                interval=1 if by_epoch else settings["val_interval"],
-                by_epoch=by_epoch,
-                save_best=settings["best_metric"],
-                rule="greater",
-                max_keep_ckpts=2,
-                backend_args={"backend": "atomic"},
-            ),
-        },
+        default_hooks=_default_hooks(settings),
         custom_hooks=_hooks(config, model.standard, validation, progress, batch_size * world_size),
         log_processor=TimeLeftLogProcessor(window_size=settings["log_interval"]),
         visualizer={
@@ -152,6 +140,36 @@ def build_runner(
         load_from=str(resume_from) if resume_from else None,
         resume=resume_from is not None,
     )
+
+
+def _loops(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "train_cfg": {
+            "type": TrainLoop,
+            "max_epochs": settings["max_epochs"],
+            "val_interval": settings["val_interval"],
+            "val_unit": settings["val_unit"],
+        },
+        "val_cfg": {
+            "type": ValidationLoop,
+            "skip_validation": settings["memory"]["skip_validation"],
+        },
+    }
+
+
+def _default_hooks(settings: Mapping[str, Any]) -> dict[str, Hook]:
+    by_epoch = settings["val_unit"] == "epoch"
+    return {
+        "logger": LoggerHook(interval=settings["log_interval"], log_metric_by_epoch=by_epoch),
+        "checkpoint": CheckpointHook(
+            interval=1 if by_epoch else settings["val_interval"],
+            by_epoch=by_epoch,
+            save_best=settings["best_metric"],
+            rule="greater",
+            max_keep_ckpts=2,
+            backend_args={"backend": "atomic"},
+        ),
+    }
 
 
 def _wrapper() -> dict[str, Any]:

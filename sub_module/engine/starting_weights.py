@@ -9,6 +9,7 @@ from typing import Any
 from sub_module.engine.checkpoint import load_checkpoint
 from sub_module.errors import ModelError, PlateflowError
 from sub_module.models.base import PlateModel
+from sub_module.models.weights import check_weights
 from sub_module.plates import PlateStandard
 
 
@@ -40,8 +41,8 @@ def load_weights(model: PlateModel, path: Path) -> None:
     try:
         theirs = PlateStandard.from_config(told["standard"])
         family = str(told["model"]["type"]).rsplit(".", 1)[-1]
-        weights = {name: tuple(tensor.shape) for name, tensor in checkpoint["state_dict"].items()}
-    except (PlateflowError, LookupError, TypeError, AttributeError) as error:
+        weights = dict(checkpoint["state_dict"])
+    except (PlateflowError, LookupError, TypeError, ValueError, AttributeError) as error:
         raise ModelError(f"{path}: {str(error).splitlines()[0]}") from error
     ours = model.standard
     if theirs != ours:
@@ -51,11 +52,5 @@ def load_weights(model: PlateModel, path: Path) -> None:
         )
     if family != type(model).__name__:
         raise ModelError(f"{path}: a {family}, but the config's model is a {type(model).__name__}")
-    own = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-    for name in sorted(own.keys() | weights.keys()):
-        if own.get(name) != weights.get(name):
-            raise ModelError(
-                f"{path}: {name} has the shape {weights.get(name)}, but that of the config's "
-                f"model {own.get(name)}"
-            )
-    model.load_state_dict(checkpoint["state_dict"])
+    check_weights(path, weights, model.state_dict())
+    model.load_state_dict(weights)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -19,6 +18,7 @@ import torch.distributed
 from mmengine.runner import Runner
 
 from sub_module.engine.checkpoint import publish
+from sub_module.engine.logs import logged
 from sub_module.engine.optimisation import optimisation
 from sub_module.engine.resume import last_whole_checkpoint
 from sub_module.engine.runner import build_runner, runner_parts
@@ -41,22 +41,17 @@ class TrainResult:
         candidates: Checkpoints worth evaluating, the best by validation first.
         metrics: The best validation's.
         num_epochs: Whole epochs trained.
-        stop_reason: Why training ended before its last epoch, such as memory; empty: it did not.
     """
 
     candidates: tuple[Path, ...]
     metrics: dict[str, float]
     num_epochs: int
-    stop_reason: str = ""
 
 
 def train(
     config: Mapping[str, Any], training_set: Path, work_dir: Path, progress: Progress = silent
 ) -> TrainResult:
     """Train a config's model; called again after a kill, it goes on from the last checkpoint.
-
-    A training that ends early because memory is short leaves candidates too; called again, it goes
-    on from there.
 
     Args:
         config: A pipeline config: `plates`, `model` and `train` are used.
@@ -66,7 +61,8 @@ def train(
 
     Raises:
         PlateflowError: The config, the data or a checkpoint to resume from cannot be used.
-        RunError: A training process died, or the loss or a weight is not finite any more.
+        RunError: A training process died, memory ran short, or the loss or a weight is not finite
+            any more; a checkpoint to go on from is named where there is one.
     """
     check_train_settings(config["train"])
     num_processes = _num_processes(config["train"]["num_processes"])
@@ -216,20 +212,11 @@ def _result(runner: Runner, config: Mapping[str, Any], work_dir: Path) -> TrainR
         publish(source, work_dir / name)
         candidates.append(work_dir / name)
     metrics = _best_metrics(work_dir, config["train"]["best_metric"])
-    return TrainResult(tuple(candidates), metrics, runner.epoch, runner.train_loop.stop_reason)
+    return TrainResult(tuple(candidates), metrics, runner.epoch)
 
 
 def _best_metrics(work_dir: Path, best_metric: str) -> dict[str, float]:
     """The validation with the highest value, from the logs of all sessions."""
-    validations = []
-    for log in sorted(work_dir.glob("*/vis_data/scalars.json")):
-        for line in log.read_text(encoding="utf-8").splitlines():
-            try:
-                record = json.loads(line)
-            except ValueError:
-                # A kill left half a line.
-                continue
-            if best_metric in record:
-                validations.append(record)
+    validations = [record for record in logged(work_dir) if best_metric in record]
     best: dict[str, float] = max(validations, key=lambda r: float(r[best_metric]), default={})
     return {key: value for key, value in best.items() if key in (*METRICS, "wrong_share")}

@@ -26,7 +26,7 @@ class PlateMetric(BaseMetric):  # type: ignore[misc]
 
     def __init__(
         self,
-        coco_file: str | Path,
+        coco_file: Path,
         standard: PlateStandard,
         categories: Sequence[str],
         **kwargs: Any,
@@ -45,8 +45,8 @@ class PlateMetric(BaseMetric):  # type: ignore[misc]
         super().__init__(**kwargs)
         self._standard = standard
         self._categories = tuple(categories)
-        self._images = load_plate_images(Path(coco_file), standard)
-        self._coco = load_coco(Path(coco_file))
+        self._images = load_plate_images(coco_file, standard)
+        self._coco = load_coco(coco_file)
 
     def process(self, data_batch: Any, data_samples: Sequence[dict[str, Any]]) -> None:
         """Keep what was found in a batch.

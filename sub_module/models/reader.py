@@ -40,7 +40,7 @@ class Reader(Protocol):
 
     @property
     def has_masks(self) -> bool:
-        """Whether its findings have instances."""
+        """Whether its findings have instances, so that there is a dv_mAP."""
 
     def find(self, images: Sequence[NDArray[np.uint8]]) -> list[Findings]:
         """Read images, each (H, W, 3) RGB uint8."""

@@ -71,12 +71,8 @@ def read_instances(
     outlines: list[Corners] = []
     for index in finds.boards:
         polygon = instances.polygons[index]
-        outline = quadrangle(polygon)
-        if outline is None:
-            outline = rectangle_around(polygon)
-        if area_of(outline) < _MIN_AREA_PX or any(
-            quadrangle_iou(outline, other) > overlap for other in outlines
-        ):
+        outline = _board_outline(polygon)
+        if outline is None or any(quadrangle_iou(outline, other) > overlap for other in outlines):
             continue
         layout = standard.layout(instances.labels[index])
         corners = straightened(polygon, outline) if len(polygon) > 4 else outline
@@ -93,6 +89,14 @@ def read_instances(
             )
         )
     return tuple(sorted(readings, key=lambda reading: -reading.score))
+
+
+def _board_outline(polygon: NDArray[np.float32]) -> Corners | None:
+    """The four corners of a board, by the rectangle round it if need be; None: it is too small."""
+    outline = quadrangle(polygon)
+    if outline is None:
+        outline = rectangle_around(polygon)
+    return None if area_of(outline) < _MIN_AREA_PX else outline
 
 
 class _Shapes:

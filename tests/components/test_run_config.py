@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from components.evaluate.candidates import scores_of
-from components.run_config import FIGURES, KEYS, run_config
+from components.run_config import FIGURES, run_config
 from sub_module.engine.evaluate import Evaluation
+from sub_module.engine.train_settings import METRICS
 from sub_module.errors import ConfigError
 from sub_module.metrics.readings import score_readings
 
@@ -40,7 +41,7 @@ def test_split_that_is_not_named(tmp_path: Path) -> None:
 
 
 def test_every_key_is_a_figure() -> None:
-    config = run_config("plate_training", {"evaluate.keys": list(KEYS)})
-    assert config["evaluate"]["keys"] == list(KEYS)
-    assert set(KEYS) < set(FIGURES)
+    config = run_config("plate_training", {"evaluate.keys": list(METRICS)})
+    assert config["evaluate"]["keys"] == list(METRICS)
+    assert set(METRICS) < set(FIGURES)
     assert tuple(scores_of(Evaluation(0.5, 0.5, score_readings([], []), (), ()))) == FIGURES

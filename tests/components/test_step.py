@@ -39,7 +39,7 @@ class Volume:
             out = step.folder / "out.txt"
             out.parent.mkdir(parents=True, exist_ok=True)
             out.write_text(str(step.config["number"]))
-            return Result({"out": out}, {"EIR": 0.5}, "counted")
+            return Result({"out": out}, {"EIR": 0.5})
 
         artifact = dsl.Dataset(uri=str(self.root / "kfp" / "out"))
         metrics = dsl.Metrics(uri=str(self.root / "kfp" / "metrics"))
@@ -65,7 +65,6 @@ def test_record_and_artifacts(volume: Volume) -> None:
     record = volume.record
     assert record["outputs"] == {"out": "runs/r1/count/out.txt"}
     assert record["metrics"] == metrics.metadata == {"EIR": 0.5}
-    assert record["note"] == "counted"
     assert record["error"] is None
     assert record["finished"] - record["started"] == pytest.approx(record["seconds"], abs=0.01)
     assert read_json(volume.root / "runs/r1/config.json") == {"number": 3}

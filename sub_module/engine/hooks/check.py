@@ -13,7 +13,7 @@ from mmengine.runner import Runner
 
 from sub_module.datasets.coco import load_plate_images
 from sub_module.engine.hooks.memory import used_share
-from sub_module.errors import ConfigError, DataError
+from sub_module.errors import ConfigError, DataError, RunError
 from sub_module.models.base import PlateModel
 from sub_module.plates import PlateStandard
 
@@ -84,7 +84,11 @@ class CheckHook(Hook):  # type: ignore[misc]
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
-        """Called by the Runner."""
+        """Called by the Runner.
+
+        Raises:
+            RunError: Memory is short; in all processes alike.
+        """
         looks = self.every_n_train_iters(runner, self._interval_iters)
         if not looks or self.is_last_train_iter(runner):
             return
@@ -98,7 +102,8 @@ class CheckHook(Hook):  # type: ignore[misc]
         runner.save_checkpoint(
             runner.work_dir, file, by_epoch=False, backend_args={"backend": "atomic"}
         )
-        runner.train_loop.stop(
-            f"memory is {share:.0%} full (train.memory.stop is {self._stop:.0%}): training ends "
-            f"at iteration {iteration} of {runner.max_iters}; {file} is saved"
+        raise RunError(
+            f"training: memory is {share:.0%} full (train.memory.stop is {self._stop:.0%}), so it "
+            f"ends at iteration {iteration} of {runner.max_iters}; {file} is saved, and the same "
+            "command goes on from there"
         )

@@ -55,9 +55,12 @@ def _machine() -> float:
 
 
 def _gpu() -> float:
-    """What tensors hold at the moment and what other programs hold; torch's cache is free."""
+    """What tensors held at most since the last log line, and what other programs hold.
+
+    What torch keeps beyond that is free.
+    """
     if not torch.cuda.is_available():
         return 0.0
     free, total = torch.cuda.mem_get_info()
-    cached = torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
+    cached = torch.cuda.memory_reserved() - torch.cuda.max_memory_allocated()
     return 1 - (free + cached) / total

@@ -25,67 +25,24 @@ class MaskRCNNSwin(PlateModel):
     `detect` is the graph that a reader uses; `forward` is what mmengine's Runner calls.
     """
 
-    def __init__(
-        self,
-        plates: Mapping[str, Any],
-        input_size: Sequence[int],
-        embed_dim: int,
-        depths: Sequence[int],
-        num_heads: Sequence[int],
-        swin_window_size: int,
-        swin_mlp_ratio: float,
-        swin_drop_rate: float,
-        drop_path: float,
-        fpn_channels: int,
-        anchors: Mapping[str, Any],
-        proposals: Mapping[str, Any],
-        box_head: Mapping[str, Any],
-        mask_head: Mapping[str, Any],
-        detections: Mapping[str, Any],
-        reading: Mapping[str, Any],
-        loss_weights: Mapping[str, float],
-    ) -> None:
-        """Build with random weights; `configs/models/mask_rcnn_swin_tiny.py` explains each number.
+    def __init__(self, plates: Mapping[str, Any], **settings: Any) -> None:
+        """Build with random weights.
+
+        Args:
+            plates: A plate standard's config.
+            settings: `configs/models/mask_rcnn_swin_tiny.py` has each and explains it.
 
         Raises:
-            ConfigError: A number is missing, out of its range, or does not fit the others.
+            ConfigError: One is missing, unknown, out of its range, or does not fit the others.
         """
-        check_settings(
-            {
-                "embed_dim": embed_dim,
-                "depths": depths,
-                "num_heads": num_heads,
-                "swin_window_size": swin_window_size,
-                "swin_mlp_ratio": swin_mlp_ratio,
-                "swin_drop_rate": swin_drop_rate,
-                "drop_path": drop_path,
-                "fpn_channels": fpn_channels,
-                "anchors": anchors,
-                "proposals": proposals,
-                "box_head": box_head,
-                "mask_head": mask_head,
-                "detections": detections,
-                "reading": reading,
-                "loss_weights": loss_weights,
-            }
-        )
-        super().__init__(plates, {"input_size": input_size, "reading": reading})
-        self.size = canvas_size(input_size)
-        self.backbone = SwinPyramid(
-            embed_dim,
-            depths,
-            num_heads,
-            swin_window_size,
-            swin_mlp_ratio,
-            swin_drop_rate,
-            drop_path,
-            fpn_channels,
-        )
-        self.rpn = build_rpn(fpn_channels, anchors, proposals)
-        self.roi_heads = build_roi_heads(
-            fpn_channels, 1 + len(self.standard.classes), box_head, mask_head, detections
-        )
-        self._loss_weights = {name: float(loss_weights[name]) for name in LOSSES}
+        check_settings(settings)
+        super().__init__(plates, settings)
+        self.size = canvas_size(settings["input_size"])
+        channels = settings["fpn_channels"]
+        self.backbone = SwinPyramid(settings)
+        self.rpn = build_rpn(channels, settings["anchors"], settings["proposals"])
+        self.roi_heads = build_roi_heads(channels, 1 + len(self.standard.classes), settings)
+        self._loss_weights = {name: float(settings["loss_weights"][name]) for name in LOSSES}
 
     def detect(self, images_NCHW: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Instances of one image (1, 3, height, width) uint8, best first.

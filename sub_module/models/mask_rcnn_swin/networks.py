@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from torchvision.ops import FeaturePyramidNetwork, MultiScaleRoIAlign
 
 from sub_module.errors import ConfigError, ModelError
 from sub_module.models.mask_rcnn_swin.heads import InstanceHeads
+from sub_module.models.weights import check_weights
 
 # Stages of a Swin transformer, levels of the pyramid.
 NUM_LEVELS = 4
@@ -41,41 +42,36 @@ class SwinPyramid(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(
-        self,
-        embed_dim: int,
-        depths: Sequence[int],
-        num_heads: Sequence[int],
-        window_size: int,
-        mlp_ratio: float,
-        drop_rate: float,
-        drop_path: float,
-        out_channels: int,
-    ) -> None:
-        """Build with random weights; `model` of a config explains the arguments.
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        """Build with random weights.
+
+        Args:
+            settings: `model` of a config, in which `check_settings` finds no fault.
 
         Raises:
             ConfigError: The numbers do not fit each other.
         """
         super().__init__()
+        embed_dim, out_channels = settings["embed_dim"], settings["fpn_channels"]
+        depths, num_heads = list(settings["depths"]), list(settings["num_heads"])
         if not len(depths) == len(num_heads) == NUM_LEVELS:
             raise ConfigError(f"model.depths and model.num_heads: {NUM_LEVELS} numbers each")
         widths = [embed_dim * 2**stage for stage in range(NUM_LEVELS)]
         if any(width % heads for width, heads in zip(widths, num_heads, strict=True)):
             raise ConfigError(
-                f"model.num_heads: {list(num_heads)} do not divide the stages' widths {widths}"
+                f"model.num_heads: {num_heads} do not divide the stages' widths {widths}"
             )
         if out_channels % _GROUPS:
             raise ConfigError(f"model.fpn_channels: {out_channels} is no multiple of {_GROUPS}")
         swin = SwinTransformer(
             patch_size=[_PATCH_PX, _PATCH_PX],
             embed_dim=embed_dim,
-            depths=list(depths),
-            num_heads=list(num_heads),
-            window_size=[window_size, window_size],
-            mlp_ratio=mlp_ratio,
-            dropout=drop_rate,
-            stochastic_depth_prob=drop_path,
+            depths=depths,
+            num_heads=num_heads,
+            window_size=[settings["swin_window_size"]] * 2,
+            mlp_ratio=settings["swin_mlp_ratio"],
+            dropout=settings["swin_drop_rate"],
+            stochastic_depth_prob=settings["drop_path"],
         )
         # Its classification head stays behind: weights that no loss reaches stop parallel training.
         self.features = swin.features
@@ -108,16 +104,9 @@ class SwinPyramid(nn.Module):
         """
         weights = _state_dict(path)
         own = {f"features.{key}": value for key, value in self.features.state_dict().items()}
-        for key, value in own.items():
-            if key not in weights:
-                raise ModelError(f"{path}: no weights of a Swin transformer that fits: no {key}")
-            if weights[key].shape != value.shape:
-                found, wanted = tuple(weights[key].shape), tuple(value.shape)
-                raise ModelError(f"{path}: {key} is of shape {found}, the model's of {wanted}")
-        for key in weights:
-            if key.startswith("features.") and key not in own:
-                raise ModelError(f"{path}: has {key}, which the model has not")
-        self.load_state_dict({key: weights[key] for key in own}, strict=False)
+        features = {key: value for key, value in weights.items() if key.startswith("features.")}
+        check_weights(path, features, own)
+        self.load_state_dict(features, strict=False)
 
 
 def _state_dict(path: Path) -> dict[str, Tensor]:
@@ -169,22 +158,17 @@ def build_rpn(
     )
 
 
-def build_roi_heads(
-    channels: int,
-    num_classes: int,
-    box_head: Mapping[str, Any],
-    mask_head: Mapping[str, Any],
-    detections: Mapping[str, Any],
-) -> InstanceHeads:
+def build_roi_heads(channels: int, num_classes: int, settings: Mapping[str, Any]) -> InstanceHeads:
     """The heads that look at proposals; `model.box_head`, `.mask_head`, `.detections`.
 
     Args:
         channels: Of the pyramid.
         num_classes: With the background.
-        box_head: Says what is in a box and where exactly.
-        mask_head: Says which of its pixels.
-        detections: Which of them are given.
+        settings: `box_head` says what is in a box and where exactly, `mask_head` which of its
+            pixels, `detections` which of them are given.
     """
+    box_head, mask_head = settings["box_head"], settings["mask_head"]
+    detections = settings["detections"]
     levels = [str(level) for level in range(NUM_LEVELS)]
     mask_widths = [mask_head["channels"]] * mask_head["num_convs"]
     return InstanceHeads(

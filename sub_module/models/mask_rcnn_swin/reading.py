@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sub_module.datasets.letterbox import fit_scale, letterbox
-from sub_module.errors import ConfigError
+from sub_module.errors import ConfigError, ModelError
+from sub_module.models.mask_rcnn_swin.settings import check_reading
 from sub_module.models.reader import Networks
 from sub_module.plates import PlateStandard
 from sub_module.plates.instances import Findings, Instances
@@ -44,7 +45,7 @@ def canvas_size(values: Sequence[int]) -> tuple[int, int]:
     """
     try:
         width, height = (int(value) for value in values)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ConfigError(f"model.input_size: {values!r} is not [width, height]") from error
     if any(not 0 < pixels <= _LARGEST_PX or pixels % _STRIDE for pixels in (width, height)):
         raise ConfigError(
@@ -59,10 +60,11 @@ def build(
     """A reader from `model` of a config.
 
     Raises:
-        ConfigError: The canvas does not suit the networks.
-        KeyError, TypeError: Something is missing.
+        ConfigError: The canvas does not suit the networks, or a number is out of its range.
+        KeyError, TypeError: Something is missing or unknown.
     """
     size = canvas_size(model_config["input_size"])
+    check_reading(model_config)
     return MaskRCNNReader(standard, size, networks, **model_config["reading"])
 
 
@@ -105,7 +107,11 @@ class MaskRCNNReader:
         return True
 
     def find(self, images: Sequence[Image]) -> list[Findings]:
-        """Read images, each (H, W, 3) RGB uint8."""
+        """Read images, each (H, W, 3) RGB uint8.
+
+        Raises:
+            ModelError: The graph finds a class that the standard has not.
+        """
         found = []
         for image in images:
             instances = self._instances(image)
@@ -117,6 +123,12 @@ class MaskRCNNReader:
         canvas = letterbox(image, self._size).transpose(2, 0, 1)[None]
         outputs = self._networks.run("detect", np.ascontiguousarray(canvas))
         boxes, labels, scores, masks = outputs
+        num_classes = len(self._standard.classes)
+        if not ((labels >= 1) & (labels <= num_classes)).all():
+            raise ModelError(
+                f"the graph detect finds classes from {labels.min()} to {labels.max()}, but the "
+                f"plate standard {self._standard.name} has {num_classes}"
+            )
         boxes = boxes / fit_scale(image.shape, self._size)
         limits = np.array(image.shape[1::-1] * 2, np.float32)
         kept, polygons = [], []

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sub_module.errors import ConfigError
+from sub_module.models.ranges import check_ranges, value_of
 
-# Lowest and highest value; where a key holds a list, of each number in it. Upper limits keep a
-# model file, which is untrusted input, from asking for all memory.
+# See `check_ranges`. Upper limits keep a config from asking for what no machine has; what a model
+# file asks for is held to what it has (`engine.checkpoint.load_model`).
 _RANGES: dict[str, tuple[float, float]] = {
     "embed_dim": (8, 512),
     "depths": (1, 64),
@@ -48,44 +49,38 @@ _RANGES: dict[str, tuple[float, float]] = {
 LOSSES = tuple(key.split(".")[1] for key in _RANGES if key.startswith("loss_weights."))
 
 
+_READING = {name: limits for name, limits in _RANGES.items() if name.startswith("reading.")}
+_KNOWN = {"input_size", *_RANGES}
+
+
 def check_settings(settings: Mapping[str, Any]) -> None:
-    """Refuse settings that no model can be built from.
+    """Refuse settings that no model can be built from; `canvas_size` looks at `input_size`.
 
     Raises:
         ConfigError: One is missing, unknown or out of its range; the message names it.
     """
-    for name, (low, high) in _RANGES.items():
-        for value in _numbers(_value(settings, name), name):
-            if not low <= value <= high:
-                raise ConfigError(f"model.{name} must be from {low} to {high}, not {value}")
-    groups = {name.split(".")[0] for name in _RANGES if "." in name}
-    unknown = [
-        f"{group}.{key}"
-        for group in sorted(groups)
-        for key in settings[group]
-        if f"{group}.{key}" not in _RANGES
-    ]
+    value_of(settings, "input_size")
+    check_ranges(settings, _RANGES)
+    unknown = [name for name in _names(settings) if name not in _KNOWN]
     if unknown:
         raise ConfigError(f"model.{unknown[0]}: there is no such setting")
     if settings["proposals"]["negative_iou"] > settings["proposals"]["positive_iou"]:
         raise ConfigError("model.proposals: negative_iou must not be above positive_iou")
 
 
-def _value(settings: Mapping[str, Any], name: str) -> Any:
-    value: Any = settings
-    for key in name.split("."):
-        if not isinstance(value, Mapping) or key not in value:
-            raise ConfigError(f"model.{name} is missing")
-        value = value[key]
-    return value
+def check_reading(settings: Mapping[str, Any]) -> None:
+    """Refuse what no reader can be built from.
+
+    Raises:
+        ConfigError: A number in `reading` is missing, none or out of its range.
+    """
+    check_ranges(settings, _READING)
 
 
-def _numbers(value: Any, name: str) -> Iterator[float]:
-    """A number, or those in a list of numbers or of lists."""
-    if isinstance(value, list | tuple):
-        for item in value:
-            yield from _numbers(item, name)
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        yield value
-    else:
-        raise ConfigError(f"model.{name} must be a number, not {value!r}")
+def _names(settings: Mapping[str, Any]) -> Iterator[str]:
+    """Dotted names of settings and of those in groups."""
+    for key, value in settings.items():
+        if isinstance(value, Mapping) and value:
+            yield from (f"{key}.{inner}" for inner in value)
+        else:
+            yield key

@@ -14,6 +14,7 @@ STRIDE = 8
 COLUMN_WIDTH = 4
 # A model file may ask for no more: it is untrusted input.
 _LARGEST_PX = 2048
+_LARGEST_MARGIN = 4
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,13 @@ class InputSizes:
             )
         except KeyError as error:
             raise ConfigError(f"model.sizes: {error} is missing") from error
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise ConfigError(f"model.sizes: {error}") from error
+        if not 0 <= sizes.crop_margin <= _LARGEST_MARGIN:
+            raise ConfigError(
+                f"model.sizes.crop_margin must be from 0 to {_LARGEST_MARGIN}, "
+                f"not {sizes.crop_margin}"
+            )
         for name, size, steps in (
             ("detector", sizes.detector, (32, 32)),
             ("crop", sizes.crop, (16, 16)),

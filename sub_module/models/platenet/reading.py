@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from sub_module.datasets.letterbox import fit_scale, letterbox
 from sub_module.datasets.rectify import rectify
+from sub_module.errors import ModelError
 from sub_module.models.platenet.decode import RowText, decode_peaks, decode_row
 from sub_module.models.platenet.inputs import STRIDE, InputSizes
+from sub_module.models.ranges import check_ranges
 from sub_module.models.reader import Networks
 from sub_module.plates import Layout, PlateReading, PlateStandard
 from sub_module.plates.geometry import (
@@ -29,12 +31,22 @@ Image = NDArray[np.uint8]
 GRAPHS = ("detect", "refine", "read")
 # Smaller quadrangles hold no text.
 _MIN_AREA_PX = 16.0
+_RANGES: dict[str, tuple[float, float]] = {
+    "reading.min_heat": (0, 1),
+    "reading.min_plate": (0, 1),
+    "reading.min_score": (0, 1),
+    "reading.max_plates": (1, 1000),
+    "reading.num_refinements": (0, 16),
+    "reading.overlap": (0, 1),
+}
+_INTEGERS = ("reading.max_plates", "reading.num_refinements")
 
 
 def build(
     model_config: Mapping[str, Any], standard: PlateStandard, networks: Networks
 ) -> PlateNetReader:
     """See `models.reader.build_reader`."""
+    check_ranges(model_config, _RANGES, _INTEGERS)
     sizes = InputSizes.from_config(model_config["sizes"])
     return PlateNetReader(standard, sizes, networks, **model_config["reading"])
 
@@ -102,7 +114,11 @@ class PlateNetReader:
         return self._standard.board_labels
 
     def find(self, images: Sequence[Image]) -> list[Findings]:
-        """Read images, each (H, W, 3) RGB uint8."""
+        """Read images, each (H, W, 3) RGB uint8.
+
+        Raises:
+            ModelError: A graph is of another plate standard.
+        """
         candidates = self._detect(images)
         for _ in range(self._num_refinements):
             candidates = self._refine(images, candidates)
@@ -146,6 +162,7 @@ class PlateNetReader:
         crops = [rectify(images[c.image_index], c.corners, region, size) for c in candidates]
         inputs = np.ascontiguousarray(np.stack(crops).transpose(0, 3, 1, 2))
         offsets, layouts, plates = self._networks.run("refine", inputs)
+        _check_number("refine", layouts.shape[1], len(self._standard.layouts), "layouts")
         kept = []
         for n, candidate in enumerate(candidates):
             candidate.plate_probability = float(plates[n, 0])
@@ -182,6 +199,8 @@ class PlateNetReader:
                 strips.append(cv2.cvtColor(strip, cv2.COLOR_RGB2GRAY)[None])
                 slots.append(row.slots)
         (probabilities,) = self._networks.run("read", np.stack(strips))
+        known = 1 + len(self._standard.alphabet)
+        _check_number("read", probabilities.shape[2], known, "characters with the blank")
         texts = (
             decode_row(columns, row, self._standard.alphabet)
             for columns, row in zip(probabilities, slots, strict=True)
@@ -194,18 +213,18 @@ class PlateNetReader:
         if not layout.fits(characters):
             return None
         confidence = float(np.prod([row.confidence for row in rows]))
-        tl, tr, br, bl = ((float(x), float(y)) for x, y in candidate.corners)
-        return PlateReading(
-            layout=layout.name,
-            box=candidate.box,
-            corners=(tl, tr, br, bl),
-            **layout.fields_of(characters),
-            text="".join(c or "" for c in characters),
-            score=candidate.plate_probability * confidence,
-        )
+        score = candidate.plate_probability * confidence
+        return PlateReading.from_slots(layout, candidate.box, candidate.corners, characters, score)
 
     def _layout(self, candidate: _Candidate) -> Layout:
         return self._standard.layouts[candidate.layout_index]
+
+
+def _check_number(graph: str, found: int, wanted: int, what: str) -> None:
+    if found != wanted:
+        raise ModelError(
+            f"the graph {graph} tells {found} {what} apart, but the plate standard has {wanted}"
+        )
 
 
 def _is_convex(quad: Corners) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ import pytest
 import torch
 
 from sub_module.engine.checkpoint import build_model, description, load_model
+from sub_module.engine.config import load_config
 from sub_module.engine.evaluate import evaluate
-from sub_module.engine.infer import load_detector
+from sub_module.engine.infer import load_detector, model_in_use
 from sub_module.errors import DataError, ModelError
 from tests.standards import kr_standard, tiny_standard
 from tests.sub_module.small import drawn_set, small_config
@@ -77,7 +79,7 @@ def test_code_in_a_checkpoint_does_not_run(tmp_path: Path) -> None:
 def test_only_registered_models_are_built(tmp_path: Path) -> None:
     standard = kr_standard()
     for name in ("os.system", "torch.nn.Linear", "NoSuchNet", ""):
-        with pytest.raises(ModelError, match="is none of: PlateNet"):
+        with pytest.raises(ModelError, match="is none of: MaskRCNNSwin, PlateNet"):
             build_model({"type": name}, standard)
     evil = {**description({"type": "os.system"}, standard)}
     with pytest.raises(ModelError, match="'system' is none of"):
@@ -88,11 +90,59 @@ def test_weights_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     config = small_config(kr_standard())["model"]
     other = {**config, "widths": {"detector": 16, "refiner": 8, "reader": 8}}
     path = saved(tmp_path / "model.pth", plateflow=description(other, kr_standard()))
+    reason = r"model\.pth: detector\.to_8\.0\.0\.weight is of shape \(\d+, .*the model's of \(8, "
+    with pytest.raises(ModelError, match=reason) as caught:
+        load_model(path)
+    assert "\n" not in str(caught.value)
+
+
+def peak_bytes() -> int:
+    """The most memory that this process has had."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+@pytest.mark.parametrize(
+    ("model", "changes"),
+    [
+        ("mask_rcnn_nano", {"embed_dim": 512, "depths": [64] * 4, "swin_mlp_ratio": 16}),
+        ("plate_training", {"widths": {"detector": 32, "refiner": 24, "reader": 1 << 17}}),
+        ("plate_training", {"widths": {"detector": 10**30, "refiner": 24, "reader": 32}}),
+    ],
+    ids=["51 G parameters", "a wide reader", "more than can be counted"],
+)
+def test_a_description_gets_no_memory_that_the_file_has_not(
+    model: str, changes: dict[str, Any], tmp_path: Path
+) -> None:
+    told = description({**load_config(model)["model"], **changes}, kr_standard())
+    path = saved(tmp_path / "model.pth", plateflow=told)
+    before = peak_bytes()
     with pytest.raises(ModelError, match=r"model\.pth: ") as caught:
         load_model(path)
     assert "\n" not in str(caught.value)
+    assert peak_bytes() - before < 500e6
+
+
+def test_few_bytes_that_are_told_to_be_many_are_refused(tmp_path: Path) -> None:
+    """One number seen as a whole tensor has the right shape, yet is not in the file."""
+    path = saved(tmp_path / "model.pth")
+    weights = torch.load(path, weights_only=True)["state_dict"]
+    seen = {name: torch.zeros(1, dtype=w.dtype).expand(w.shape) for name, w in weights.items()}
+    with pytest.raises(ModelError, match=r"model\.pth: tells of \d+ bytes of weights, but has"):
+        load_model(saved(path, state_dict=seen))
+    nowhere = {name: weight.to("meta") for name, weight in weights.items()}
+    with pytest.raises(ModelError, match=r"model\.pth: \S+ is no plain tensor"):
+        load_model(saved(path, state_dict=nowhere))
 
 
 def test_an_exported_model_that_is_none(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"settings\.json: No such file"):
         load_detector(tmp_path)
+
+
+def test_a_link_to_a_model_that_is_gone_is_not_passed_over(tmp_path: Path) -> None:
+    current = tmp_path / "models" / "current"
+    current.parent.mkdir()
+    current.symlink_to(tmp_path / "gone")
+    assert model_in_use(tmp_path) == current
+    with pytest.raises(ModelError, match=r"models/current: no such file"):
+        load_detector(model_in_use(tmp_path))

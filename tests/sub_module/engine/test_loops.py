@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+import torch
+
 from sub_module.engine.checkpoint import load_checkpoint, load_model
 from sub_module.engine.loops import PartialSampler
 from sub_module.engine.train import train
+from sub_module.errors import RunError
 from tests.standards import kr_standard
 from tests.sub_module.engine.logs import iterations, log_text, scalars
 from tests.sub_module.small import small_config
@@ -45,6 +49,23 @@ def test_validation_by_epoch_in_an_interval(training_set: Path, tmp_path: Path) 
     assert names(tmp_path, "epoch_*.pth") == {"epoch_2.pth", "epoch_3.pth"}
 
 
+def test_a_validation_that_was_cut_off_is_made_up_for(training_set: Path, tmp_path: Path) -> None:
+    """A kill between an epoch's checkpoint and the end of its validation."""
+    config = small_config(kr_standard(), max_epochs=1, num_processes=1)
+    whole = train(config, training_set, tmp_path)
+    for file in [*tmp_path.glob("best*.pth"), *tmp_path.glob("*/vis_data/scalars.json")]:
+        file.unlink()
+    # mmengine writes into the epoch's checkpoint afterwards which one is the best.
+    checkpoint = load_checkpoint(tmp_path / "epoch_1.pth")
+    for key in ("best_score", "best_ckpt"):
+        del checkpoint["message_hub"]["runtime_info"][key]
+    torch.save(checkpoint, tmp_path / "epoch_1.pth")
+    resumed = train(config, training_set, tmp_path)
+    assert iterations(tmp_path) == []
+    assert resumed.metrics == whole.metrics
+    assert len(names(tmp_path, "best_EIR_epoch_1.pth")) == 1
+
+
 def test_an_epoch_goes_on_with_the_images_that_it_has_not_seen() -> None:
     sampler = PartialSampler(range(10), seed=3)
     whole = list(sampler)
@@ -68,14 +89,11 @@ def test_training_stops_before_memory_runs_out_and_goes_on(
 ) -> None:
     short = {"skip_validation": 1.0, "stop": 1e-6}
     config = small_config(kr_standard(), max_epochs=2, num_processes=2, memory=short)
-    stopped = train(config, training_set, tmp_path)
-    assert "training ends at iteration 1 of 6; iter_1.pth is saved" in stopped.stop_reason
-    assert stopped.stop_reason in log_text(tmp_path)
-    assert stopped.num_epochs == 0
+    with pytest.raises(RunError, match=r"ends at iteration 1 of 6; iter_1\.pth is saved"):
+        train(config, training_set, tmp_path)
     assert load_checkpoint(tmp_path / "iter_1.pth")["meta"]["iter"] == 1
-    assert [load_model(path).standard for path in stopped.candidates] == [kr_standard()]
     enough = {"skip_validation": 1.0, "stop": 1.0}
     config = small_config(kr_standard(), max_epochs=2, num_processes=2, memory=enough)
     finished = train(config, training_set, tmp_path)
-    assert (finished.num_epochs, finished.stop_reason) == (2, "")
-    assert iterations(tmp_path) == [1, 2, 3, 4, 5, 6]
+    assert finished.num_epochs == 2
+    assert iterations(tmp_path) == [2, 3, 4, 5, 6]

@@ -61,10 +61,9 @@ def test_readings_agree_on_a_set(checkpoint: Path, exported: Path, tmp_path: Pat
     assert check_same_readings(checkpoint, exported, training_set / "val.json", 0.0) == 0.0
 
 
-def test_another_models_readings_do_not_agree(exported: Path, tmp_path: Path) -> None:
-    """The check can fail: a model that finds a plate everywhere against one that finds none."""
-    training_set = drawn_set(tmp_path, kr_standard(), 20)
-    content = torch.load(saved(tmp_path / "eager.pth"), weights_only=True)
+def eager(path: Path) -> Path:
+    """A model that finds a plate everywhere."""
+    content = torch.load(saved(path), weights_only=True)
     content["state_dict"]["detector.heat.1.bias"] += 8
     content["state_dict"]["refiner.head.bias"][-1] += 8
     # A quadrangle round each cell, and no doubt about any column.
@@ -72,7 +71,14 @@ def test_another_models_readings_do_not_agree(exported: Path, tmp_path: Path) ->
         [-3.0, -1.5, 3, -1.5, 3, 1.5, -3, 1.5]
     )
     content["plateflow"]["model"]["reading"]["min_score"] = 0.0
-    torch.save(content, tmp_path / "eager.pth")
+    torch.save(content, path)
+    return path
+
+
+def test_another_models_readings_do_not_agree(exported: Path, tmp_path: Path) -> None:
+    """The check can fail: a model that finds a plate everywhere against one that finds none."""
+    training_set = drawn_set(tmp_path, kr_standard(), 20)
+    eager(tmp_path / "eager.pth")
     with pytest.raises(ModelError, match=r"reads \d of 4 images otherwise than eager\.pth"):
         check_same_readings(tmp_path / "eager.pth", exported, training_set / "val.json", 0.01)
 
@@ -91,6 +97,16 @@ def test_damage_is_noticed(checkpoint: Path, tmp_path: Path) -> None:
     graph.write_bytes(whole)
     settings = json.loads((out / "settings.json").read_text())
     broken_model = {**settings["model"], "sizes": {**settings["model"]["sizes"], "crop": [60, 48]}}
+    reading = settings["model"]["reading"]
+    readings = [
+        {},
+        {**reading, "min_score": "x"},
+        {**reading, "min_heat": None},
+        {**reading, "overlap": float("nan")},
+        {**reading, "max_plates": 8.5},
+        {**reading, "num_refinements": 10**9},
+        {**reading, "more": 1},
+    ]
     broken_settings = [
         {**settings, "format": 99},
         {**settings, "graphs": []},
@@ -98,12 +114,39 @@ def test_damage_is_noticed(checkpoint: Path, tmp_path: Path) -> None:
         {**settings, "graphs": {"detect": {}}},
         {**settings, "model": {}},
         {**settings, "model": broken_model},
+        *({**settings, "model": {**settings["model"], "reading": each}} for each in readings),
         {**settings, "standard": {}},
     ]
     for broken in ("", "[]", "{", *map(json.dumps, broken_settings)):
         (out / "settings.json").write_text(broken)
         with pytest.raises(ModelError, match=r"settings\.json: "):
             load_detector(out)
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ("layouts", "the graph refine tells 2 layouts apart, but the plate standard has 1"),
+        ("alphabet", r"the graph read tells 18 characters with the blank apart, but .* has 17"),
+    ],
+)
+def test_a_standard_that_the_graphs_do_not_fit(changed: str, reason: str, tmp_path: Path) -> None:
+    export(eager(tmp_path / "eager.pth"), tmp_path / "model")
+    path = tmp_path / "model" / "settings.json"
+    settings = json.loads(path.read_text())
+    standard = settings["standard"]
+    if changed == "layouts":
+        standard["layouts"] = standard["layouts"][:1]
+    else:
+        for layout in standard["layouts"]:
+            for row in layout["rows"]:
+                for group in row["groups"]:
+                    for slot in group["slots"]:
+                        slot["alphabet"] = slot["alphabet"].replace("9", "")
+    path.write_text(json.dumps(settings))
+    detector = load_detector(tmp_path / "model")
+    with pytest.raises(ModelError, match=reason):
+        detector.find([np.zeros((96, 128, 3), np.uint8)])
 
 
 def test_a_full_disk_leaves_nothing(

@@ -253,8 +253,8 @@ def _swin(**changes: Any) -> dict[str, torch.Tensor]:
         (_swin(window_size=[5, 5]), r"features\.1\.0\.attn\.relative_position_bias_table is of sh"),
         (_swin(embed_dim=32), r"features\.0\.0\.weight is of shape \(32, 3, 4, 4\)"),
         (_swin(depths=[2, 2, 1, 1]), r"has features\.3\.1\.\S+, which the model has not"),
-        (_swin(depths=[1, 1, 1, 1]), r"no features\.1\.1\."),
-        ({"conv1.weight": torch.zeros(1)}, r"no features\.0\.0\.weight"),
+        (_swin(depths=[1, 1, 1, 1]), r"has no features\.1\.1\."),
+        ({"conv1.weight": torch.zeros(1)}, r"has no features\.0\.0\.weight"),
         ({"state_dict": {}}, "no state dict"),
         ([1, 2], "no state dict"),
         (b"no such thing", "damaged"),
@@ -307,8 +307,19 @@ def test_missing_and_unknown_settings_are_named() -> None:
         build_model(config, kr_standard())
     config = micro_config()
     config["detections"]["min_scor"] = 0.5
-    with pytest.raises(PlateflowError, match=r"model\.detections\.min_scor"):
+    with pytest.raises(PlateflowError, match=r"model\.detections\.min_scor: there is no such"):
         build_model(config, kr_standard())
+
+
+@pytest.mark.parametrize("name", ["input_size", "depths", "box_head", "reading"])
+def test_missing_and_unknown_settings_are_named_at_the_top_too(name: str) -> None:
+    config = micro_config()
+    value = config.pop(name)
+    with pytest.raises(PlateflowError, match=rf"model\.{name}\S* is missing"):
+        build_model(config, kr_standard())
+    for unknown in (value, {}):
+        with pytest.raises(PlateflowError, match=rf"model\.{name}s\S*: there is no such setting"):
+            build_model({**config, name: value, f"{name}s": unknown}, kr_standard())
 
 
 def _saved(model: MaskRCNNSwin, path: Path, **changes: Any) -> Path:
