@@ -6,14 +6,17 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from matplotlib.figure import Figure
 
-from sub_module.engine.evaluate import Evaluation
 from sub_module.files import write_bytes, write_json
 from sub_module.metrics.average_precision import RECALLS
 from sub_module.plates import PlateStandard
+
+if TYPE_CHECKING:
+    # The report reads curves and need not wait for onnxruntime.
+    from sub_module.engine.evaluate import Evaluation
 
 # IoU from which a detection counts; None: the mean over 0.50, 0.55, ... 0.95, as mAP takes it.
 _IOUS = (0.5, 0.75, None)
