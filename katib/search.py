@@ -23,7 +23,8 @@ from katib.command import (
 )
 from katib.experiment import render
 from katib.plot import plot
-from katib.spec import Experiment, parse_experiment, read_experiment
+from katib.reading import parse_experiment, read_experiment
+from katib.spec import Experiment
 from katib.trials import Trial, best_of, objective_of
 from sub_module.engine.config import parse_overrides
 from sub_module.errors import ConfigError, RunError

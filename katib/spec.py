@@ -5,14 +5,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic.alias_generators import to_camel
-
-from sub_module.errors import ConfigError
 
 Strategy = Literal["min", "max", "latest"]
 # Katib's own, where the Experiment says none.
@@ -262,47 +258,3 @@ class Experiment(_Part):
     def formats(self) -> tuple[str, ...]:
         """The expressions that find metrics in a line."""
         return self.spec.metrics_collector_spec.source.filter.metrics_format or (_DEFAULT_FORMAT,)
-
-
-def parse_experiment(text: str, origin: str | Path) -> tuple[dict[str, Any], Experiment]:
-    """An Experiment's YAML, as plain data and as what is read of it.
-
-    Args:
-        text: The YAML.
-        origin: The file, for messages.
-
-    Raises:
-        ConfigError: It is no Experiment that can be run; the message names file and field.
-    """
-    try:
-        data = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"line {mark.line + 1}: " if mark else ""
-        reason = getattr(error, "problem", None) or "cannot be parsed"
-        raise ConfigError(f"{origin}: not YAML: {where}{reason}") from error
-    if not isinstance(data, dict) or data.get("kind") != "Experiment":
-        kind = data.get("kind") if isinstance(data, dict) else None
-        found = f"kind is {kind!r}" if kind else "it has no `kind: Experiment`"
-        raise ConfigError(f"{origin}: no Katib Experiment: {found}")
-    try:
-        return data, Experiment.model_validate(data)
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"])) or "it"
-        reason = first["msg"].removeprefix("Value error, ")
-        raise ConfigError(f"{origin}: {field}: {reason}") from error
-
-
-def read_experiment(file: Path) -> tuple[dict[str, Any], Experiment]:
-    """`parse_experiment` of a file.
-
-    Raises:
-        ConfigError: The file cannot be read, or as `parse_experiment` says.
-    """
-    try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise ConfigError(f"{file}: cannot be read: {reason}") from error
-    return parse_experiment(text, file)

@@ -1,4 +1,4 @@
-"""The model that ships: small enough, and it reads the README's pictures on a machine without any."""
+"""The model that ships: it is small, and reads the README's pictures where nothing else is."""
 
 from __future__ import annotations
 

@@ -31,6 +31,8 @@ class FakeCluster:
         self.experiments: dict[tuple[str, str], dict[str, Any]] = {}
         self.trials: dict[str, list[dict[str, Any]]] = {}
         self.num_created = 0
+        # What the next questions are answered with; 0: the connection is closed.
+        self.failures: list[int] = []
         self._value = value
 
     def create(self, namespace: str, query: dict[str, list[str]], body: Any) -> tuple[int, Any]:
@@ -111,7 +113,8 @@ class FakeCluster:
         status["observation"] = {
             "metrics": [
                 {"name": "mAP", **figures},
-                {"name": "EIR", "min": "unavailable", "max": "unavailable", "latest": "0.5"},
+                {"name": "EIR", "min": "0.3", "max": "0.5", "latest": "0.4"},
+                {"name": "dv_mAP", "min": "0", "max": "unavailable", "latest": "0.5"},
             ]
         }
 
@@ -129,7 +132,11 @@ def served(cluster: FakeCluster, folder: Path) -> Iterator[Path]:
 
         def do_GET(self) -> None:
             namespace, rest, query = _parts(self.path)
-            if rest == ["trials"]:
+            if cluster.failures:
+                status = cluster.failures.pop(0)
+                if status:
+                    self._answer(status, _status(status, "the server is away"))
+            elif rest == ["trials"]:
                 self._answer(*cluster.list_trials(query))
             else:
                 self._answer(*cluster.get(namespace, rest[1]))

@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from katib.command import changed, environment_of, filled, keys_of, shell_text
 from katib.experiment import COMMITTED, render
+from katib.reading import parse_experiment, read_experiment
 from katib.search import Wishes, prepare
-from katib.spec import Experiment, parse_experiment, read_experiment
-from sub_module.errors import ConfigError
+from katib.spec import Experiment
+from sub_module.engine.config import load_config
+from sub_module.errors import ConfigError, DataError
 from tests.katib.small_search import container_of, own_experiment, write
 
 
@@ -80,6 +83,37 @@ def test_config_and_name_are_changed(tmp_path: Path) -> None:
     assert words[words.index("--config") + 1] == "tune_platenet"
     assert words[words.index("--search") + 1] == "mine"
     assert container_of(data)["command"][2].count("tune_mask_rcnn") == 1, "the original stays"
+
+
+def test_a_path_with_a_space(tmp_path: Path) -> None:
+    file = tmp_path / "my configs" / "tune.json"
+    file.parent.mkdir()
+    file.write_text(json.dumps(load_config("tune_platenet")))
+    for pairs in ([], ["train.max_epochs=1"]):
+        search = prepare(Wishes(config=str(file), pairs=pairs), tmp_path / "home", here=True)
+        words = shlex.split(shell_text(container_of(dict(search.data))))
+        assert words[words.index("--config") + 1] == str(file)
+
+
+@pytest.mark.parametrize("pair", ["search.goal=0.5", " search.goal=0.5", "search={}"])
+def test_an_experiment_of_ones_own_has_no_search_to_change(tmp_path: Path, pair: str) -> None:
+    file = write(tmp_path, yaml.safe_load(render("tune_platenet")))
+    with pytest.raises(ConfigError, match=rf"--set {pair}: .*; edit {file}"):
+        prepare(Wishes(file=file, pairs=[pair]), tmp_path, here=True)
+
+
+@pytest.mark.parametrize(
+    ("pair", "words"),
+    [
+        ("train.weights=gone.pth", "train.weights: there is no file gone.pth"),
+        ("dataset.annotations=gone", "dataset.annotations: there is no directory gone"),
+    ],
+)
+def test_data_that_is_missing_here(tmp_path: Path, pair: str, words: str) -> None:
+    wishes = Wishes(config="tune_platenet", pairs=[pair])
+    with pytest.raises(DataError, match=words):
+        prepare(wishes, tmp_path, here=True)
+    prepare(wishes, tmp_path, here=False)
 
 
 def test_only_our_trial_takes_pairs(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import yaml
 from katib.algorithms import ALGORITHMS, check_algorithms
 from katib.command import check_keys, keys_of
 from katib.experiment import COMMITTED, render
-from katib.spec import parse_experiment, read_experiment
+from katib.reading import parse_experiment, read_experiment
 from sub_module.errors import ConfigError
 from tests.katib.schemas import check_experiment, needs_schemas
 from tests.katib.small_search import container_of

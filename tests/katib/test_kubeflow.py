@@ -47,12 +47,13 @@ def test_experiment_is_created_followed_and_concluded(
     outcome = conclude(search, trials, is_new)
     assert [trial.state for trial in trials] == ["succeeded"] * 4
     assert outcome.best.parameters["lr"] == "2e-3"
-    assert outcome.best.metrics["EIR"] == [0.5]
+    assert outcome.best.metrics == {"mAP": [0.9], "EIR": [0.5]}
     assert outcome.overrides_file.read_text() == (
         "# mine-x2: mAP 0.9000\n"
         "train.lr: 0.002\ntrain.weight_decay: 0.05\ntrain.samples.crop_jitter: 0.24\n"
     )
     lines = capfd.readouterr().err.splitlines()
+    assert "[mine-x2] mAP 0.9000 (value 1)" in lines
     assert "[mine-x2] succeeded after 0:30, mAP 0.9000" in lines
 
 
@@ -99,6 +100,29 @@ def test_what_the_cluster_refuses(tmp_path: Path, cluster: FakeCluster) -> None:
     search = prepare(Wishes(file=write(tmp_path, data)), tmp_path / "home", here=False)
     with pytest.raises(RunError, match=r"experiment own: the cluster says 400: .*'gpus'"):
         run_search(search, poll_seconds=0.01)
+
+
+def test_a_cluster_that_is_away_for_a_while(
+    tmp_path: Path, cluster: FakeCluster, capfd: pytest.CaptureFixture[str]
+) -> None:
+    cluster.failures = [503, 429, 0, 500]
+    search = prepared(tmp_path, trials=3, pairs=["search.additional=[EIR, dv_mAP]"])
+    trials, _ = run_search(search, poll_seconds=0.01)
+    assert [trial.state for trial in trials] == ["succeeded"] * 3
+    assert "dv_mAP" not in trials[0].metrics, "it is unavailable"
+    told = "experiment platenet: the cluster says 503: the server is away; asking again\n"
+    assert capfd.readouterr().err.startswith(told)
+    assert cluster.failures == []
+
+
+@pytest.mark.parametrize("failures", [[503] * 99, [403]])
+def test_a_cluster_that_stays_away_or_refuses(
+    tmp_path: Path, cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch, failures: list[int]
+) -> None:
+    monkeypatch.setattr("katib.kubeflow._PATIENCE_SECONDS", 0.1)
+    cluster.failures = failures
+    with pytest.raises(RunError, match=rf"platenet: the cluster says {failures[0]}: the server"):
+        run_search(prepared(tmp_path, trials=3), poll_seconds=0.01)
 
 
 def test_no_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,6 +40,16 @@ def prepared(folder: Path, mode: str = "", pause: float = 0, **spec: Any) -> Sea
     return prepare(Wishes(file=write(folder, data)), folder / "home", here=True)
 
 
+def with_checkpoints(search: Search, num_trials: int) -> list[Path]:
+    """A checkpoint to go on from in each trial's directory."""
+    name = search.experiment.name
+    files = [search.folder / f"{name}-{n + 1:03d}/train/epoch_1.pth" for n in range(num_trials)]
+    for file in files:
+        file.parent.mkdir(parents=True)
+        file.write_bytes(b"to resume from")
+    return files
+
+
 def states(trials: list[Trial]) -> list[str]:
     return [trial.state for trial in trials]
 
@@ -96,8 +106,12 @@ def test_a_crash_counts_and_the_search_goes_on(tmp_path: Path) -> None:
     search = prepared(
         tmp_path, "crash 1e-3", algorithm=grid, maxTrialCount=15, maxFailedTrialCount=4
     )
+    checkpoints = with_checkpoints(search, 15)
     trials, _ = run_search(search)
     failed = [trial for trial in trials if trial.state == "failed"]
+    assert {t.name: checkpoints[t.number].is_file() for t in trials} == {
+        t.name: t.state == "succeeded" for t in trials
+    }
     assert {trial.parameters["lr"] for trial in failed} == {"1e-3"}
     assert len(failed) == 3
     assert {trial.error for trial in failed} == {"exit code 1: the GPU fell off"}
@@ -157,9 +171,11 @@ def test_median_stopping_stops_processes(tmp_path: Path) -> None:
         algorithm={"algorithmName": "grid"},
         maxTrialCount=8,
     )
+    checkpoints = with_checkpoints(search, 8)
     trials, _ = run_search(search)
     stopped = [trial for trial in trials if trial.state == "early stopped"]
     assert stopped, states(trials)
+    assert not any(checkpoints[trial.number].is_file() for trial in stopped)
     assert all(len(trial.metrics["mAP"]) < 3 for trial in stopped)
     whole = [max(t.metrics["mAP"]) for t in trials if t.state == "succeeded"]
     assert max(whole) == max(max(trial.metrics["mAP"]) for trial in trials)

@@ -8,7 +8,7 @@ import pytest
 
 from katib.experiment import COMMITTED
 from katib.metrics import Tail, metrics_in
-from katib.spec import read_experiment
+from katib.reading import read_experiment
 
 OURS = read_experiment(COMMITTED)[1].formats
 NAMES = ("mAP", "dv_mAP", "EIR")

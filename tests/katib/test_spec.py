@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from katib.search import Wishes, prepare
-from katib.spec import Objective, read_experiment
+from katib.spec import Objective
 from sub_module.errors import ConfigError
 from tests.katib.small_search import container_of, own_experiment, write
 
@@ -41,6 +41,33 @@ def algorithm(name: str, **settings: str) -> Change:
 def early_stopping(name: str, **settings: str) -> Change:
     pairs = [{"name": key, "value": value} for key, value in settings.items()]
     return spec(earlyStopping={"algorithmName": name, "algorithmSettings": pairs})
+
+
+def hyperband(**settings: str) -> Change:
+    """With a resource of 1 to 3 epochs."""
+    space = {"min": "1", "max": "3"}
+    epochs = {"name": "epochs", "parameterType": "int", "feasibleSpace": space}
+
+    def change(data: dict[str, Any]) -> None:
+        algorithm("hyperband", resource_name="epochs", **settings)(data)
+        data["spec"]["parameters"].append(epochs)
+
+    return change
+
+
+def double(low: str, high: str, **space: str) -> Change:
+    return parameter(parameterType="double", feasibleSpace={"min": low, "max": high, **space})
+
+
+def of_ours(objective: str, *additional: str) -> Change:
+    """With `katib.trial` on platenet for a command."""
+
+    def change(data: dict[str, Any]) -> None:
+        command(f"python3 -m katib.trial --config tune_platenet {LR} {DECAY}")(data)
+        names = {"objectiveMetricName": objective, "additionalMetricNames": list(additional)}
+        spec(objective={"type": "maximize", **names})(data)
+
+    return change
 
 
 def trial_parameter(**fields: Any) -> Change:
@@ -81,12 +108,28 @@ DECAY = "--set train.weight_decay=${trialParameters.weight_decay}"
             id="a resource that is no number",
         ),
         pytest.param(
+            algorithm("tpe", random_state="-1"), r"random_state: -1 is not from 0", id="seed"
+        ),
+        pytest.param(
+            algorithm("tpe", n_EI_candidates="0"),
+            r"n_EI_candidates: 0 is not from 1",
+            id="0 of some",
+        ),
+        pytest.param(hyperband(r_l="nan"), r"r_l: nan is not finite", id="r_l that is none"),
+        pytest.param(hyperband(r_l="inf"), r"r_l: inf is not finite", id="r_l without end"),
+        pytest.param(hyperband(r_l="3", eta="inf"), r"eta: inf is not finite", id="eta"),
+        pytest.param(
+            hyperband(r_l="4"), r"r_l: 4 lies above epochs's max 3", id="r_l above the range"
+        ),
+        pytest.param(
             early_stopping("meanstop"),
             r"spec\.earlyStopping\.algorithmName: 'meanstop'; known",
             id="unknown early stopping",
         ),
         pytest.param(
-            early_stopping("medianstop", start_step="0"), r"start_step is below 1", id="step 0"
+            early_stopping("medianstop", start_step="0"),
+            r"start_step: 0 is not from 1",
+            id="step 0",
         ),
         pytest.param(
             parameter(parameterType="text"), r"spec\.parameters\.0\.parameterType", id="type"
@@ -103,6 +146,44 @@ DECAY = "--set train.weight_decay=${trialParameters.weight_decay}"
             parameter(parameterType="double", feasibleSpace={"min": "2", "max": "1"}),
             r"min lies above",
             id="an empty range",
+        ),
+        pytest.param(
+            double("1e-3", "1e-2", step="0"), r"parameters\.0: .*step must be above 0", id="no step"
+        ),
+        pytest.param(
+            double("1e-3", "1e-2", step="-1"), r"parameters\.0: .*step must be above", id="downward"
+        ),
+        pytest.param(double("1e-3", "inf"), r"parameters\.0: .*must be finite", id="endless"),
+        pytest.param(
+            double("1e-3", "1e-2", distribution="normal"),
+            r"parameters\.0\.feasibleSpace\.distribution: normal runs on a cluster only",
+            id="normal",
+        ),
+        pytest.param(
+            double("1e-3", "1e-2", distribution="logNormal"),
+            r"distribution: logNormal runs on a cluster only",
+            id="log normal",
+        ),
+        pytest.param(
+            double("0", "1e-2", distribution="logUniform"),
+            r"parameters\.0\.feasibleSpace: logUniform here needs a min above 0",
+            id="logarithm of 0",
+        ),
+        pytest.param(
+            lambda data: data["spec"]["metricsCollectorSpec"].update(collector={"kind": "File"}),
+            r"collector\.kind: File runs on a cluster only",
+            id="another collector",
+        ),
+        pytest.param(
+            of_ours("accuracy"), r"katib\.trial prints no metric 'accuracy'; known", id="objective"
+        ),
+        pytest.param(
+            of_ours("mAP", "loss"), r"katib\.trial prints no metric 'loss'", id="additional"
+        ),
+        pytest.param(
+            of_ours("dv_mAP"),
+            r"objectiveMetricName: dv_mAP needs masks, which the model has not",
+            id="no masks",
         ),
         pytest.param(
             parameter(feasibleSpace={"list": ["fast"]}),
@@ -162,21 +243,10 @@ def test_refused(tmp_path: Path, change: Change, words: str) -> None:
     assert not (tmp_path / "home").exists(), "nothing is written before all is checked"
 
 
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        pytest.param("a: [", r"not YAML: line 1", id="cut off"),
-        pytest.param("- 1", r"no Katib Experiment: it has no `kind", id="a list"),
-        pytest.param("", r"no Katib Experiment", id="empty"),
-        pytest.param(None, r"cannot be read: No such file", id="no file"),
-    ],
-)
-def test_no_experiment(tmp_path: Path, text: str | None, words: str) -> None:
-    file = tmp_path / "x.yaml"
-    if text is not None:
-        file.write_text(text)
-    with pytest.raises(ConfigError, match=words):
-        read_experiment(file)
+def test_a_model_with_masks_is_searched_by_them(tmp_path: Path) -> None:
+    wishes = Wishes(config="tune_mask_rcnn", pairs=["search.objective=dv_mAP"])
+    found = prepare(wishes, tmp_path, here=True)
+    assert found.experiment.spec.objective.objective_metric_name == "dv_mAP"
 
 
 def test_cluster_takes_algorithms_that_do_not_run_here(tmp_path: Path) -> None:

@@ -14,10 +14,12 @@ import pytest
 
 from katib.experiment import COMMITTED
 from katib.metrics import metrics_in
-from katib.spec import read_experiment
+from katib.reading import read_experiment
 from katib.training_set import training_set
 from katib.trial import Reporter, run_trial
 from sub_module.engine.config import load_config
+from sub_module.engine.train import TrainResult
+from sub_module.errors import RunError
 from sub_module.progress import silent
 from tests.standards import REPOSITORY
 
@@ -40,7 +42,7 @@ def test_every_validation_is_printed_once(
     first = {"mAP": 0.25, "EIR": 0.5, "wrong_share": 0.1, "step": 1}
     log_of(tmp_path, "20261121_100000", training, first, '{"mAP": 0.4')
     reporter.report()
-    assert capsys.readouterr().out == "mAP=0.250000\nEIR=0.500000\n"
+    assert capsys.readouterr().out == "EIR=0.500000\nmAP=0.250000\n"
     # Resumed: the epoch that was cut off is validated again, then another.
     second = {"mAP": 0.75, "dv_mAP": 0.5, "EIR": None, "step": 2}
     log_of(tmp_path, "20261121_110000", {**first, "mAP": 0.3}, second)
@@ -77,6 +79,23 @@ def test_a_finished_trial_only_reports(tmp_path: Path, capsys: pytest.CaptureFix
     run_trial("tune_platenet", ["train.lr=1e-3"], folder, tmp_path)
     assert capsys.readouterr().out == "mAP=0.500000\n"
     assert [path.name for path in folder.rglob("*.pth")] == ["best.pth"]
+
+
+def test_weights_are_looked_up_on_the_volume(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "start.pth").write_bytes(b"trained")
+    given = []
+
+    def train(config: dict[str, Any], *_: Any) -> TrainResult:
+        given.append(config["train"]["weights"])
+        raise RunError("it has seen enough")
+
+    monkeypatch.setattr("sub_module.engine.train.train", train)
+    monkeypatch.setattr("katib.trial.training_set", lambda *_: tmp_path)
+    with pytest.raises(RunError, match="seen enough"):
+        run_trial("tune_platenet", ["train.weights=start.pth"], tmp_path / "t", tmp_path)
+    assert given == [str(tmp_path / "start.pth")]
 
 
 def test_mistakes_are_one_line(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.factories import affine, draw_plate
-from tests.sub_module.plates.found_instances import KR, Find, at, drawn_plate, finds_of, read
+from tests.sub_module.plates.found_instances import KR, TINY, Find, at, drawn_plate, finds_of, read
 
 
 @pytest.mark.parametrize("degrees", [-30, -7, 0, 22])
