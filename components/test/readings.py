@@ -5,10 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
-
 from components.evaluate.candidates import Scores, scores_of
 from components.step import Step
 from sub_module.datasets.coco import load_image
@@ -16,12 +12,8 @@ from sub_module.engine.evaluate import Evaluation, evaluate
 from sub_module.engine.infer import load_detector
 from sub_module.engine.read import write_picture
 from sub_module.files import write_json
-from sub_module.plates import PlateStandard
-from sub_module.plates.instances import Instances
+from sub_module.plates.picture import outlined
 from sub_module.plates.reading import texts_of
-
-# RGB of the outlines.
-_CHARACTER, _GROUP = (0, 190, 220), (255, 190, 0)
 
 
 def read_test_images(step: Step, model: Path, test_set: Path) -> tuple[Path, Scores]:
@@ -46,21 +38,6 @@ def read_test_images(step: Step, model: Path, test_set: Path) -> tuple[Path, Sco
     ]
     write_json(folder / "readings.json", {"images": images, "metrics": scores})
     return folder / "readings.json", scores
-
-
-def outlined(
-    image: NDArray[np.uint8], instances: Instances | None, standard: PlateStandard
-) -> NDArray[np.uint8]:
-    """A copy of the image with the outlines of groups and characters; boards are marked later."""
-    picture = image.copy()
-    thickness_px = max(1, round(max(image.shape[:2]) / 640))
-    if instances is not None:
-        for label, polygon in zip(instances.labels, instances.polygons, strict=True):
-            if label not in standard.board_labels:
-                colour = _CHARACTER if standard.character_of(label) else _GROUP
-                outline = np.rint(polygon).astype(np.int32)
-                cv2.polylines(picture, [outline], True, colour, thickness_px, cv2.LINE_AA)
-    return picture
 
 
 def wrong_first(evaluation: Evaluation) -> list[int]:

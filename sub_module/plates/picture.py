@@ -11,11 +11,14 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
+from sub_module.plates.instances import Instances
 from sub_module.plates.reading import PlateReading
 from sub_module.plates.standard import FIELDS, Layout, PlateStandard, Slot
 
 # RGB, one a layout in turn; all dark enough for white text.
 _LAYOUT_COLOURS = ((200, 30, 60), (20, 95, 200), (130, 40, 170), (0, 115, 90))
+# RGB of the outlines of instances.
+_CHARACTER_COLOUR, _GROUP_COLOUR = (0, 190, 220), (255, 190, 0)
 _GROUP_GAP = "   "
 _MARGIN = 2
 
@@ -75,6 +78,27 @@ def annotate(
     for reading, colour in zip(readings, colours, strict=True):
         _label(draw, reading, colour, gap_px=2 * thickness_px)
     return np.array(canvas)
+
+
+def outlined(
+    image: npt.NDArray[np.uint8], instances: Instances | None, standard: PlateStandard
+) -> npt.NDArray[np.uint8]:
+    """A copy of the picture with the outlines of groups and characters; `annotate` marks boards.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        instances: In pixels of that image; None: there are none.
+        standard: Theirs.
+    """
+    picture = image.copy()
+    thickness_px = max(1, round(max(image.shape[:2]) / 640))
+    if instances is not None:
+        for label, polygon in zip(instances.labels, instances.polygons, strict=True):
+            if label not in standard.board_labels:
+                colour = _CHARACTER_COLOUR if standard.character_of(label) else _GROUP_COLOUR
+                outline = np.rint(polygon).astype(np.int32)
+                cv2.polylines(picture, [outline], True, colour, thickness_px, cv2.LINE_AA)
+    return picture
 
 
 def _rows(reading: PlateReading, layout: Layout) -> list[str]:

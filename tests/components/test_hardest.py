@@ -13,13 +13,12 @@ from PIL import Image
 from components.evaluate.curves import curve_of, precision_curves, write_curves
 from components.evaluate.hardest import hardest_images, write_hardest
 from components.step import Step
-from components.test.readings import outlined
 from sub_module.datasets.coco import PlateImage
 from sub_module.engine.evaluate import Evaluation
 from sub_module.metrics.average_precision import Precisions
 from sub_module.metrics.readings import score_readings
 from sub_module.plates import PlateReading
-from sub_module.plates.instances import Findings, Instances
+from sub_module.plates.instances import Findings
 from tests.standards import kr_standard
 
 _STANDARD = kr_standard()
@@ -124,21 +123,3 @@ def test_curves_of_a_model_with_masks(tmp_path: Path) -> None:
     with Image.open(tmp_path / "pr_curves.png") as picture:
         assert min(picture.size) > 300
         assert len(picture.convert("RGB").getcolors(1 << 20) or []) > 50, "not an empty page"
-
-
-def test_outlines_of_groups_and_characters() -> None:
-    image = np.full((60, 120, 3), 128, np.uint8)
-    assert (outlined(image, None, _STANDARD) == image).all()
-    square = np.array([[10, 10], [40, 10], [40, 40], [10, 40]], np.float32)
-    labels = (_STANDARD.board_labels[0], _STANDARD.group_labels[0], "0")
-    instances = Instances(
-        labels,
-        np.ones(3, np.float32),
-        np.zeros((3, 4), np.float32),
-        (square + np.float32([70, 0]), square, square + np.float32([30, 0])),
-    )
-    drawn = outlined(image, instances, _STANDARD)
-    assert (image == 128).all(), "the caller's stays as it is"
-    assert (drawn[20, 10] != 128).any()
-    assert (drawn[20, 70] != drawn[20, 10]).any(), "a character looks otherwise than its group"
-    assert (drawn[20, 110] == 128).all(), "the board is marked with its reading"

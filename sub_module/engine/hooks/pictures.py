@@ -15,11 +15,9 @@ from numpy.typing import NDArray
 
 from sub_module.files import write_bytes
 from sub_module.plates import PlateStandard
-from sub_module.plates.instances import Findings
-from sub_module.plates.picture import annotate
+from sub_module.plates.picture import annotate, outlined
 
 _MAX_SIDE_PX = 640
-_OUTLINE_COLOUR = (255, 255, 255)
 
 
 class PictureHook(Hook):  # type: ignore[misc]
@@ -47,23 +45,14 @@ class PictureHook(Hook):  # type: ignore[misc]
         if batch_idx >= self._num_pictures or not is_main_process() or not (data_batch and outputs):
             return
         for image, output in zip(data_batch["images"], outputs, strict=True):
-            picture = _small(draw(image, output["findings"], self._standard))
+            found = output["findings"]
+            drawn = outlined(image, found.instances, self._standard)
+            picture = _small(annotate(drawn, found.readings, self._standard))
             name = self._names[output["image_id"]]
             board = runner.visualizer.get_backend("TensorboardVisBackend")
             board.add_image(f"val/{name}", picture, runner.iter)
             _, jpeg = cv2.imencode(".jpg", picture[..., ::-1])
             write_bytes(Path(runner.work_dir, "pictures", f"{name}.jpg"), jpeg.tobytes())
-
-
-def draw(
-    image: NDArray[np.uint8], findings: Findings, standard: PlateStandard
-) -> NDArray[np.uint8]:
-    """A copy of the (H, W, 3) RGB image with the readings and, if there are any, all outlines."""
-    picture = image.copy()
-    if findings.instances is not None:
-        outlines = [np.rint(outline).astype(np.int32) for outline in findings.instances.polygons]
-        cv2.polylines(picture, outlines, True, _OUTLINE_COLOUR, 1, cv2.LINE_AA)
-    return annotate(picture, findings.readings, standard)
 
 
 def _small(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from sub_module.errors import ConfigError
 from sub_module.plates import PlateReading, PlateStandard
-from sub_module.plates.picture import annotate, terminal_plate
+from sub_module.plates.instances import Instances
+from sub_module.plates.picture import annotate, outlined, terminal_plate
 from tests.standards import TINY, kr_standard, tiny_standard
 
 _KR, _TINY = kr_standard(), tiny_standard()
@@ -145,3 +146,21 @@ def test_layouts_differ_in_colour_and_truth_has_no_score() -> None:
         for r in (_reading("one_line", score=1), _reading("one_line", score=0.99))
     ]
     assert widths[0] < widths[1]
+
+
+def test_outlines_of_groups_and_characters() -> None:
+    image = np.full((60, 120, 3), 128, np.uint8)
+    assert (outlined(image, None, _KR) == image).all()
+    square = np.array([[10, 10], [40, 10], [40, 40], [10, 40]], np.float32)
+    labels = (_KR.board_labels[0], _KR.group_labels[0], "0")
+    instances = Instances(
+        labels,
+        np.ones(3, np.float32),
+        np.zeros((3, 4), np.float32),
+        (square + np.float32([70, 0]), square, square + np.float32([30, 0])),
+    )
+    drawn = outlined(image, instances, _KR)
+    assert (image == 128).all(), "the caller's stays as it is"
+    assert (drawn[20, 10] != 128).any()
+    assert (drawn[20, 70] != drawn[20, 10]).any(), "a character looks otherwise than its group"
+    assert (drawn[20, 110] == 128).all(), "the board is marked with its reading"

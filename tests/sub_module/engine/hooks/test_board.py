@@ -11,10 +11,8 @@ import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from sub_module.engine.hooks.pictures import draw
 from sub_module.engine.hooks.time_left import time_left
 from sub_module.engine.train import train
-from sub_module.plates.instances import Findings, Instances
 from tests.standards import kr_standard
 from tests.sub_module.engine.logs import log_text
 from tests.sub_module.small import small_config
@@ -95,15 +93,3 @@ def test_time_left_in_the_log_and_in_the_progress(trained: Trained) -> None:
 )
 def test_time_left(seconds: float, text: str) -> None:
     assert time_left(seconds) == text
-
-
-def test_outlines_of_instances_are_drawn() -> None:
-    image = np.zeros((60, 80, 3), np.uint8)
-    square = np.array([[10, 10], [40, 10], [40, 40], [10, 40]], np.float32)
-    box = np.array([[10, 10, 40, 40]], np.float32)
-    instances = Instances(("1",), np.ones(1, np.float32), box, (square,))
-    picture = draw(image, Findings((), instances), kr_standard())
-    assert picture[10, 10:41].min() > 100
-    assert picture[25, 25].max() == 0
-    assert image.max() == 0, "the image itself stays as it was"
-    assert draw(image, Findings(()), kr_standard()).max() == 0
