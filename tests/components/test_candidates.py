@@ -181,7 +181,7 @@ def _of_other_widths(path: Path) -> None:
     [
         pytest.param(_of_another_standard, r"standard kr \(\w+\), not tiny", id="other plates"),
         pytest.param(_damaged, "damaged", id="damaged"),
-        pytest.param(_of_other_widths, "loading state_dict", id="weights that do not fit"),
+        pytest.param(_of_other_widths, "is of shape", id="weights that do not fit"),
     ],
 )
 def test_a_bad_candidate_is_named_before_any_is_scored(step: Step, write: Any, words: str) -> None:
