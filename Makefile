@@ -25,7 +25,8 @@ run: $(VENV)/.runtime ## photographs to readings: draw, train, test, deploy, rep
 	$(BIN)/python pipeline_utils.py upload-and-run
 
 test: $(VENV)/.dev ## run all tests
-	$(BIN)/python -m pytest
+	@# One thread a process: two test files run at a time, and some start processes of their own.
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 check: $(VENV)/.dev ## lint, format, types, imports between the rooms; changes nothing
 	$(BIN)/ruff check
