@@ -9,8 +9,6 @@ import sys
 import time
 from pathlib import Path
 
-import pytest
-
 from dataset_tools.record import coco_of
 from sub_module.engine.infer import SHIPPED_MODEL, model_in_use
 from tests.standards import kr_standard
@@ -75,6 +73,5 @@ def test_it_is_small_and_has_a_card() -> None:
         assert part in card
 
 
-@pytest.mark.parametrize("word", ["/tmp/", "/work/", "/root/"])
-def test_its_settings_name_no_machine(word: str) -> None:
-    assert word not in (SHIPPED_MODEL / "settings.json").read_text()
+def test_its_settings_name_no_machine() -> None:
+    assert '"/' not in (SHIPPED_MODEL / "settings.json").read_text(), "no absolute path"
