@@ -24,7 +24,7 @@ train = dict(
     num_pictures=4,
     # Shares of the memory (the machine's, the container's or the GPU's, whichever is fullest):
     # above the first a validation is skipped; above the second training saves a checkpoint and
-    # ends. 1.0: never.
+    # fails, and the same command goes on from there. 1.0: never.
     memory=dict(skip_validation=0.90, stop=0.95),
     # A checkpoint to start from, of the same model and plate standard; None: random weights.
     weights=None,

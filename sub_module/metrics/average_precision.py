@@ -54,7 +54,7 @@ class Precisions:
 
 
 def load_coco(coco_file: Path) -> COCO:
-    """A COCO file as pycocotools' index, which else tells its life on stdout.
+    """A COCO file as pycocotools' index, which otherwise prints to stdout.
 
     Raises:
         OSError: It cannot be read.
