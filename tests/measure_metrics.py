@@ -15,7 +15,7 @@ import numpy as np
 from pycocotools import mask as rle
 from pycocotools.coco import COCO
 
-from sub_module.metrics.average_precision import average_precision
+from sub_module.metrics.average_precision import precisions
 from tests.factories import affine, draw_plate, random_characters
 from tests.standards import kr_standard
 
@@ -31,7 +31,7 @@ def main() -> None:
     """Measure on one plate of ten instances an image, as large as drawn plates are."""
     coco, found = scene(NUM_IMAGES, seed=1)
     num_objects = len(coco.dataset["annotations"]) + len(found)
-    box = best_seconds(lambda: average_precision(coco, found, STANDARD.classes, "box"))
+    box = best_seconds(lambda: precisions(coco, found, STANDARD.classes, "box").mean)
     divided = best_seconds(lambda: divided_precision(coco, found))
     print(f"| figure, {NUM_IMAGES} images, {num_objects} boxes or masks | measured |\n|---|---|")
     print(f"| mAP of the boxes | {box:.2f} s |")
@@ -71,7 +71,7 @@ def divided_precision(coco: COCO, found: Detections) -> float:
     encoded = [
         {**f, "segmentation": rle.frPyObjects(f["segmentation"], HEIGHT, WIDTH)[0]} for f in found
     ]
-    return average_precision(coco, encoded, STANDARD.classes, "divided")
+    return precisions(coco, encoded, STANDARD.classes, "divided").mean
 
 
 def best_seconds(work: Callable[[], object], repeats: int = REPEATS) -> float:

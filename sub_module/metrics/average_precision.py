@@ -64,16 +64,6 @@ def load_coco(coco_file: Path) -> COCO:
         return COCO(str(coco_file))
 
 
-def average_precision(
-    coco: COCO,
-    detections: Sequence[Mapping[str, Any]],
-    category_names: Sequence[str],
-    iou: Literal["box", "divided"],
-) -> float:
-    """The mean of `precisions`, which says the rest."""
-    return precisions(coco, detections, category_names, iou).mean
-
-
 def precisions(
     coco: COCO,
     detections: Sequence[Mapping[str, Any]],

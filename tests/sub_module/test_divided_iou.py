@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 from pycocotools import mask as rle
 from pycocotools.coco import COCO
 
-from sub_module.metrics.average_precision import average_precision
+from sub_module.metrics.average_precision import precisions
 from sub_module.metrics.divided_iou import divided_boxes, divided_boxes_of, divided_iou
 from tests.measure_metrics import STANDARD, best_seconds, divided_precision, scene
 
@@ -102,9 +102,9 @@ def test_divided_average_precision_sees_what_boxes_do_not():
     coco.createIndex()
     for mask, segmentation in zip((eight, six), encoded, strict=True):
         found = [box | {"score": 0.9, "segmentation": segmentation}]
-        assert average_precision(coco, found, ["a"], "box") == pytest.approx(1)
+        assert precisions(coco, found, ["a"], "box").mean == pytest.approx(1)
         passed = np.mean(divided_iou(eight, mask) >= np.linspace(0.5, 0.95, 10))
-        assert average_precision(coco, found, ["a"], "divided") == pytest.approx(passed)
+        assert precisions(coco, found, ["a"], "divided").mean == pytest.approx(passed)
     assert passed < 0.9
 
 
@@ -155,7 +155,7 @@ def test_masks_that_do_not_share_a_canvas():
 
 def test_time_against_the_boxes():
     coco, found = scene(200, seed=1)
-    box = best_seconds(lambda: average_precision(coco, found, STANDARD.classes, "box"))
+    box = best_seconds(lambda: precisions(coco, found, STANDARD.classes, "box").mean)
     divided = best_seconds(lambda: divided_precision(coco, found))
     # At 1,000 images it is about 2; one image's masks decoded one by one made it 9.
     assert divided / box <= 3

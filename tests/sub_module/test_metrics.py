@@ -15,7 +15,7 @@ from pycocotools.coco import COCO
 from dataset_tools.record import coco_of
 from sub_module.datasets.coco import load_plate_images
 from sub_module.errors import DataError
-from sub_module.metrics.average_precision import average_precision, load_coco, precisions
+from sub_module.metrics.average_precision import load_coco, precisions
 from sub_module.metrics.detections import board_detections
 from sub_module.metrics.plate_metric import PlateMetric
 from sub_module.metrics.readings import Match, score_readings
@@ -111,13 +111,13 @@ SQUARE, OTHER = (0, 0, 100, 100), (200, 200, 100, 100)
 def test_average_precision_by_hand(truth, found, names, expected, reason):
     coco = _coco(truth)
     before = copy.deepcopy((coco.dataset, found))
-    assert average_precision(coco, found, names, "box") == pytest.approx(expected), reason
+    assert precisions(coco, found, names, "box").mean == pytest.approx(expected), reason
     assert (coco.dataset, found) == before, "arguments stay as they were"
 
 
 def test_average_precision_of_nothing_is_an_error():
     with pytest.raises(DataError, match="no ground truth of b: mAP is undefined"):
-        average_precision(_coco([(1, 1, *SQUARE)]), [], ["b"], "box")
+        precisions(_coco([(1, 1, *SQUARE)]), [], ["b"], "box")
 
 
 def _naive_average_precision(truth, found, category):
@@ -168,7 +168,7 @@ def test_average_precision_agrees_with_a_naive_one(seed):
     ]
     expected = np.mean([_naive_average_precision(truth, found, category) for category in (1, 2)])
     coco = _coco(truth, num_images=5)
-    assert average_precision(coco, found, ["a", "b"], "box") == pytest.approx(expected, abs=1e-9)
+    assert precisions(coco, found, ["a", "b"], "box").mean == pytest.approx(expected, abs=1e-9)
     assert 0.05 < expected < 0.95
 
 
@@ -180,7 +180,7 @@ def test_divided_average_precision_takes_polygons_as_ground_truth():
         {"image_id": 1, "category_id": 1, "score": 0.5, "segmentation": rle.encode(mask)},
         {"image_id": 1, "category_id": 2, "score": 0.9, "segmentation": rle.encode(mask)},
     ]
-    assert average_precision(coco, found, "ab", "divided") == pytest.approx(51 / 101)
+    assert precisions(coco, found, "ab", "divided").mean == pytest.approx(51 / 101)
 
 
 def _reading(text, x=0.0, score=1.0, layout="flat"):
