@@ -3,6 +3,8 @@
 The message of each is one line that names the file or the field and the reason.
 """
 
+from collections.abc import Sequence
+
 
 class PlateflowError(Exception):
     """An error that a user can mend; the command line prints it and exits with code 2."""
@@ -14,6 +16,28 @@ class ConfigError(PlateflowError):
 
 class DataError(PlateflowError):
     """An image, a label file or a data set that cannot be used."""
+
+
+class LabelError(DataError):
+    """A label file with shapes that cannot be.
+
+    Attributes:
+        faults: One line each, which names the shape (`shape 3 ('a'): ...`); at least one.
+    """
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        """All that is wrong with one file; the message is the first, and how many more there are."""
+        self.faults = tuple(faults)
+        others = f" (and {len(self.faults) - 1} more)" if len(self.faults) > 1 else ""
+        super().__init__(f"{self.faults[0]}{others}")
+
+
+class StoreError(PlateflowError):
+    """An object store that cannot be reached, refuses, or holds damaged bytes."""
+
+
+class CatalogError(PlateflowError):
+    """A database that cannot be reached, refuses, or holds something else."""
 
 
 class ModelError(PlateflowError):

@@ -4,14 +4,31 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class Settings(BaseSettings):
-    """Settings from the environment: `PLATEFLOW_HOME` fills `home`, and so on."""
+    """Settings from the environment: `PLATEFLOW_HOME` fills `home`, and so on.
 
-    model_config = SettingsConfigDict(env_prefix="PLATEFLOW_", env_ignore_empty=True)
+    The fields of a service account have the names that they have in Google's key file, as a
+    Kubernetes secret made of that file's lines by `--from-env-file` gives them.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="PLATEFLOW_", env_ignore_empty=True, populate_by_name=True
+    )
 
     # The directory of all state: runs, models, data sets, uploaded pipelines. It can be deleted
     # to start afresh.
     home: Path = Path(".plateflow")
+    # The catalog, as SQLAlchemy writes it, such as mysql+pymysql://user@host/plateflow; None: a
+    # SQLite file in the home.
+    database_url: str | None = None
+    # Goes into a database_url that has none.
+    database_password: SecretStr | None = None
+    # The object store: file:///directory or gs://bucket/prefix; None: a directory in the home.
+    store: str | None = None
+    # The git repository of data set versions, anything that `git clone` takes; None: a bare
+    # repository in the home, made on first use.
+    datasets: str | None = None
