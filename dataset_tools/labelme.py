@@ -7,17 +7,19 @@ a label file only polygons and rectangles count; their labels are the classes of
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PureWindowsPath
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sub_module.errors import DataError
+from sub_module.errors import DataError, LabelError
 from sub_module.plates.geometry import area_of
+from sub_module.plates.label_faults import shape_faults
+from sub_module.plates.on_board import ImageShapes
 from sub_module.plates.standard import PlateStandard
 
 # What labelme writes into its files; its loader takes any.
@@ -26,6 +28,8 @@ _LABELME_VERSION = "6.3.1"
 _SLACK_PX = 2.0
 # Of a file name: more, and the file systems of today refuse to look for it.
 _MAX_NAME_BYTES = 255
+# The flag of a label file that labelme shows as a box to tick.
+_REVIEWED = "reviewed"
 
 
 @dataclass(frozen=True)
@@ -57,20 +61,25 @@ class Annotation:
         width: Pixels, after the EXIF rotation.
         height: Pixels, after the EXIF rotation.
         shapes: The labelled polygons.
+        reviewed: Whether a person drew it or went through it; False: a model's proposal, of which
+            the flag `reviewed` is not ticked yet.
     """
 
     image_name: str
     width: int
     height: int
     shapes: tuple[Shape, ...]
+    reviewed: bool = True
 
 
 def read_annotation(path: Path, standard: PlateStandard) -> Annotation:
     """Read a label file of labelme (versions 3 to 6) and check it against a plate standard.
 
     Raises:
-        DataError: The file is no JSON of labelme, or a shape has an unknown label, too few points,
-            no area, points outside of the image, or is neither polygon nor rectangle.
+        DataError: The file cannot be read, or is no JSON of labelme.
+        LabelError: Shapes with an unknown label, too few points, no area, points outside of the
+            image, or that are neither polygons nor rectangles; then also those that fit no plate,
+            as far as they do not do so because of the former. Each fault names file and shape.
     """
     try:
         return _annotation(json.loads(path.read_bytes()), standard)
@@ -79,6 +88,8 @@ def read_annotation(path: Path, standard: PlateStandard) -> Annotation:
     # A file that is no UTF-8 raises a ValueError too, and absurd nesting a RecursionError.
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: no valid JSON: {error}") from error
+    except LabelError as error:
+        raise LabelError([f"{path}: {fault}" for fault in error.faults]) from error
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
 
@@ -103,7 +114,7 @@ def annotation_json(annotation: Annotation) -> str:
     return json.dumps(
         {
             "version": _LABELME_VERSION,
-            "flags": {},
+            "flags": {} if annotation.reviewed else {_REVIEWED: False},
             "shapes": shapes,
             "imagePath": annotation.image_name,
             "imageData": None,
@@ -123,11 +134,17 @@ def _annotation(raw: Any, standard: PlateStandard) -> Annotation:
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
             raise DataError(f"{key} must be a number of pixels, not {value!r}")
     size = raw["imageWidth"], raw["imageHeight"]
+    image_name = _image_name(raw["imagePath"])
+    drawn = [_drawn(shape, size, standard) for shape in raw["shapes"]]
+    if any(found.reasons for found in drawn):
+        raise LabelError(_faults(drawn, size, standard))
+    flags = raw.get("flags")
     return Annotation(
-        image_name=_image_name(raw["imagePath"]),
+        image_name=image_name,
         width=size[0],
         height=size[1],
-        shapes=tuple(_shape(i, s, size, standard) for i, s in enumerate(raw["shapes"])),
+        shapes=tuple(Shape(str(d.label), d.points, d.group_id) for d in drawn),
+        reviewed=not isinstance(flags, dict) or bool(flags.get(_REVIEWED, True)),
     )
 
 
@@ -142,45 +159,100 @@ def _image_name(image_path: str) -> str:
     return name
 
 
-def _shape(index: int, raw: Any, size: tuple[int, int], standard: PlateStandard) -> Shape:
+class _Drawn(NamedTuple):
+    """A shape of a label file: what could be made out of it, and what is wrong with it.
+
+    Attributes:
+        label: None: unknown.
+        points: Empty: unknown.
+        group_id: As in the file.
+        reasons: What is wrong; empty: it can be used.
+        is_misplaced: Whether that is its points.
+    """
+
+    label: str | None
+    points: tuple[tuple[float, float], ...]
+    group_id: int | None
+    reasons: list[str]
+    is_misplaced: bool
+
+
+def _drawn(raw: Any, size: tuple[int, int], standard: PlateStandard) -> _Drawn:
     if not isinstance(raw, dict):
-        raise DataError(f"shape {index} is no JSON object")
+        return _Drawn(None, (), None, ["no JSON object"], True)
+    reasons: list[str] = []
     label = raw.get("label")
     if label not in standard.classes:
-        raise DataError(f"shape {index}: unknown label {label!r}")
-    name = f"shape {index} ({label!r})"
+        reasons.append(f"unknown label {label!r}")
+        label = None
     group_id = raw.get("group_id")
     if group_id is not None and not isinstance(group_id, int):
-        raise DataError(f"{name}: group_id must be a whole number or null, not {group_id!r}")
-    points = _points(name, raw, size)
-    shape = Shape(label, points, group_id)
-    if area_of(shape.polygon) == 0:
-        raise DataError(f"{name}: its polygon has no area")
-    return shape
+        reasons.append(f"group_id must be a whole number or null, not {group_id!r}")
+        group_id = None
+    points: tuple[tuple[float, float], ...] = ()
+    try:
+        points = _points(raw)
+        _check_points(points, size)
+    except DataError as error:
+        return _Drawn(label, points, group_id, [*reasons, str(error)], True)
+    return _Drawn(label, points, group_id, reasons, False)
 
 
-def _points(
-    name: str, raw: Mapping[str, Any], size: tuple[int, int]
-) -> tuple[tuple[float, float], ...]:
-    """The corners of a shape's polygon or rectangle, checked."""
+def _points(raw: Mapping[str, Any]) -> tuple[tuple[float, float], ...]:
+    """The corners of a shape's polygon or rectangle."""
+    kind = raw.get("shape_type") or "polygon"
+    if kind not in ("polygon", "rectangle"):
+        raise DataError(f"is a {kind!r}; only polygons and rectangles count")
     try:
         points = tuple((float(x), float(y)) for x, y in raw.get("points") or ())
     except (TypeError, ValueError, OverflowError) as error:
-        raise DataError(f"{name}: its points must be [x, y] pairs of numbers") from error
-    for x, y in points:
-        # Also false for NaN, which JSON in Python's dialect may hold.
-        in_x = -_SLACK_PX <= x <= size[0] + _SLACK_PX
-        in_y = -_SLACK_PX <= y <= size[1] + _SLACK_PX
-        if not (in_x and in_y):
-            raise DataError(
-                f"{name}: point ({x:g}, {y:g}) lies outside of the {size[0]}x{size[1]} image"
-            )
-    kind = raw.get("shape_type") or "polygon"
+        raise DataError("its points must be [x, y] pairs of numbers") from error
     if kind == "rectangle" and len(points) == 2:
         (x1, y1), (x2, y2) = points
         return (x1, y1), (x2, y1), (x2, y2), (x1, y2)
-    if kind not in ("polygon", "rectangle"):
-        raise DataError(f"{name} is a {kind!r}; only polygons and rectangles count")
     if len(points) < 3:
-        raise DataError(f"{name}: its polygon has {len(points)} points, it needs 3 or more")
+        raise DataError(f"its polygon has {len(points)} points, it needs 3 or more")
     return points
+
+
+def _check_points(points: tuple[tuple[float, float], ...], size: tuple[int, int]) -> None:
+    """Whether a polygon has an area, inside of the image.
+
+    Raises:
+        DataError: It does not.
+    """
+    width, height = size
+    for x, y in points:
+        # Also false for NaN, which JSON in Python's dialect may hold.
+        in_x = -_SLACK_PX <= x <= width + _SLACK_PX
+        if not (in_x and -_SLACK_PX <= y <= height + _SLACK_PX):
+            raise DataError(f"point ({x:g}, {y:g}) lies outside of the {width}x{height} image")
+    if area_of(np.array(points)) == 0:
+        raise DataError("its polygon has no area")
+
+
+def _faults(drawn: Sequence[_Drawn], size: tuple[int, int], standard: PlateStandard) -> list[str]:
+    """All that is wrong with the shapes of a file, of which some cannot be used."""
+    faults = []
+    for index, found in enumerate(drawn):
+        name = f"shape {index}" if found.label is None else f"shape {index} ({found.label!r})"
+        faults += [(index, f"{name}: {reason}") for reason in found.reasons]
+    shapes = ImageShapes(
+        [found.label for found in drawn],
+        [_polygon(found.points, size) for found in drawn],
+        [found.group_id for found in drawn],
+        standard,
+    )
+    # Where a shape lies because of wrong points is no fault of its own.
+    faults += [fault for fault in shape_faults(shapes) if not drawn[fault[0]].is_misplaced]
+    return [fault for _, fault in sorted(faults, key=lambda fault: fault[0])]
+
+
+def _polygon(
+    points: tuple[tuple[float, float], ...], size: tuple[int, int]
+) -> NDArray[np.float64] | None:
+    """Points of which some may be wrong, held within reach of the image; None: there are none."""
+    polygon = np.array(points, np.float64)
+    if not points or not np.isfinite(polygon).all():
+        return None
+    return np.clip(polygon, [-size[0], -size[1]], [2 * size[0], 2 * size[1]])

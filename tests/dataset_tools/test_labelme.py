@@ -8,8 +8,8 @@ import pytest
 from labelme._label_file import LabelFile
 
 from dataset_tools.labelme import Annotation, Shape, annotation_json, read_annotation
-from sub_module.errors import DataError
-from tests.factories import write_set
+from sub_module.errors import DataError, LabelError
+from tests.factories import affine, draw_plate, write_pair, write_set
 from tests.standards import tiny_standard
 
 TRIANGLE = [[1, 2], [30, 4], [20, 25]]
@@ -106,7 +106,7 @@ def test_image_path_of_another_machine_keeps_its_name(tmp_path):
         (_raw(imagePath="é" * 150), "names no file"),
         (_raw(imageWidth="64"), "imageWidth must be a number of pixels, not '64'"),
         (_raw(imageHeight=0), "imageHeight must be"),
-        (_raw(shapes=[7]), "shape 0 is no JSON object"),
+        (_raw(shapes=[7]), "shape 0: no JSON object"),
         (_raw(shape={"label": "q"}), "shape 0: unknown label 'q'"),
         (_raw(shape={"label": ["w"]}), r"unknown label \['w'\]"),
         (_raw(shape={"points": TRIANGLE[:2]}), r"shape 0 \('w'\): its polygon has 2 points"),
@@ -116,6 +116,10 @@ def test_image_path_of_another_machine_keeps_its_name(tmp_path):
         (_raw(shape={"points": [[1, 2], [10**400, 4], [5, 6]]}), "pairs of numbers"),
         (_raw(shape={"points": [[1, 2], [float("nan"), 4], [5, 6]]}), "lies outside"),
         (_raw(shape={"points": [[1, 2], [90, 4], [5, 6]]}), r"\(90, 4\) lies outside of the 64x48"),
+        (
+            _raw(shape={"label": "f_board", "points": [[1, 2], [1e308, 4], [5, 6]]}),
+            r"\(1e\+308, 4\) lies outside",
+        ),
         (_raw(shape={"points": [[1, 1], [2, 2], [3, 3]]}), "no area"),
         (_raw(shape={"shape_type": "circle", "points": TRIANGLE[:2]}), "is a 'circle'"),
         (_raw(shape={"shape_type": "a\nb"}), r"is a 'a\\nb'"),
@@ -127,6 +131,79 @@ def test_bad_label_file_is_refused_in_one_line(tmp_path, raw, message):
         _read(tmp_path, raw)
     assert str(caught.value).startswith(f"{tmp_path / 'a.json'}: ")
     assert "\n" not in str(caught.value)
+
+
+def _edited(tmp_path, **changes):
+    """A label file of one flat plate WXY01; shapes by number, each with what changes."""
+    standard = tiny_standard()
+    layout = standard.layout("flat")
+    plate = draw_plate(standard, layout, list("WXY01"), affine(200, 4, (160, 120), 5))
+    path = write_pair(tmp_path, "a", [plate])
+    raw = json.loads(path.read_text())
+    for number, change in changes.items():
+        raw["shapes"][int(number.removeprefix("shape"))] |= change
+    path.write_text(json.dumps(raw))
+    return path
+
+
+def test_every_fault_of_a_file_is_told(tmp_path):
+    # Board 0; f_a 1, w 2, x 3; f_b 4, y 5, 0 6, 1 7.
+    path = _edited(
+        tmp_path,
+        shape2={"label": "q", "group_id": "one"},
+        shape3={"points": [[5, 5], [9, 5], [9, 9]]},
+        shape4={"points": [[1, 2]]},
+        shape7={"label": "z"},
+    )
+    with pytest.raises(LabelError, match=r"unknown label 'q' \(and 4 more\)$") as caught:
+        read_annotation(path, tiny_standard())
+    faults = [fault.removeprefix(f"{path}: ") for fault in caught.value.faults]
+    assert faults == [
+        "shape 2: unknown label 'q'",
+        "shape 2: group_id must be a whole number or null, not 'one'",
+        "shape 3 ('x'): lies on no board",
+        "shape 4 ('f_b'): its polygon has 1 points, it needs 3 or more",
+        "shape 7 ('z'): the characters 'Y0Z' do not fit 'f_b', whose place 3 takes 0123",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"shape0": {"label": "board"}}, "what lies on it is not blamed"),
+        ({"shape0": {"points": [[1, 2]]}}, "nobody knows where the board is"),
+        ({"shape6": {"label": "O"}}, "its slot is not empty"),
+        ({"shape6": {"points": "?"}}, "its slot is not empty"),
+        ({"shape4": {"shape_type": "line"}}, "a group may be missing"),
+        ({"shape7": {"points": [[500, 1], [510, 1], [510, 9]]}}, "outside is where it lies"),
+        ({"shape7": {"group_id": "one"}}, "all else is in order"),
+    ],
+)
+def test_one_mistake_is_one_fault(tmp_path, changes, reason):
+    with pytest.raises(LabelError) as caught:
+        read_annotation(_edited(tmp_path, **changes), tiny_standard())
+    assert len(caught.value.faults) == 1, reason
+
+
+@pytest.mark.parametrize(
+    ("flags", "is_reviewed"),
+    [
+        ({}, True),
+        ({"reviewed": True}, True),
+        ({"reviewed": False}, False),
+        ({"night": False}, True),
+        (None, True),
+    ],
+)
+def test_only_what_says_so_is_not_reviewed(tmp_path, flags, is_reviewed):
+    assert _read(tmp_path, _raw(flags=flags)).reviewed is is_reviewed
+
+
+def test_a_proposal_says_that_nobody_reviewed_it(tmp_path):
+    shape = Shape("w", ((1.0, 2.0), (30.0, 4.0), (20.0, 25.0)), None)
+    proposal = Annotation("a.jpg", 64, 48, (shape,), reviewed=False)
+    assert json.loads(annotation_json(proposal))["flags"] == {"reviewed": False}
+    assert _read(tmp_path, annotation_json(proposal)) == proposal
 
 
 def test_missing_or_binary_label_file(tmp_path):

@@ -16,3 +16,25 @@ def test_home(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Settings().home == Path(".plateflow"), "empty is as good as unset"
     monkeypatch.setenv("PLATEFLOW_HOME", "/elsewhere")
     assert Settings().home == Path("/elsewhere")
+
+
+def test_service_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Settings().service_account.private_key is None
+    monkeypatch.setenv("private_key", "the key")
+    monkeypatch.setenv("client_email", "who@host")
+    monkeypatch.setenv("PRIVATE_KEY_ID", "of another program")
+    monkeypatch.setenv("PLATEFLOW_PROJECT_ID", "not its name")
+    monkeypatch.setenv("type", "")
+    account = Settings().service_account
+    assert account.private_key
+    assert account.private_key.get_secret_value() == "the key"
+    assert account.client_email == "who@host"
+    assert (account.private_key_id, account.project_id, account.type) == (None, None, None)
+
+
+def test_secrets_are_not_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("private_key", "hunter2")
+    monkeypatch.setenv("private_key_id", "hunter3")
+    monkeypatch.setenv("PLATEFLOW_DATABASE_PASSWORD", "hunter4")
+    settings = Settings()
+    assert "hunter" not in f"{settings} {settings!r} {settings.model_dump_json()}"
