@@ -11,6 +11,9 @@ UV := $(shell command -v uv)
 INSTALL = $(if $(UV),$(UV) pip install --python $(BIN)/python,$(BIN)/python -m pip install \
 	--no-compile --disable-pip-version-check) --constraint requirements.lock
 SYSTEM_LIBRARIES := libgl1 libglib2.0-0 libxcb1
+# Programs and their Debian packages: data set versions need git, tests a database server as well.
+RUNTIME_PROGRAMS := git:git
+TEST_PROGRAMS := $(RUNTIME_PROGRAMS) mariadbd:mariadb-server-core my_print_defaults:mariadb-client-core
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -54,11 +57,13 @@ clean: ## remove the environment and every cache; .plateflow (runs and models) s
 $(VENV)/.runtime: pyproject.toml requirements.lock | $(BIN)/python
 	$(INSTALL) --editable .
 	$(import_cv2)
+	$(call programs,$(RUNTIME_PROGRAMS))
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml requirements.lock | $(BIN)/python
 	$(INSTALL) --editable '.[dev]'
 	$(import_cv2)
+	$(call programs,$(TEST_PROGRAMS))
 	@touch $(VENV)/.runtime $@
 
 $(BIN)/python:
@@ -73,13 +78,25 @@ $(BIN)/python:
 # OpenCV's wheel expects these of the system; a bare Debian or Ubuntu does not have them.
 define import_cv2
 @$(BIN)/python -c 'import cv2' 2>/dev/null || { \
-	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		apt-get update -qq; \
-		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-			$(SYSTEM_LIBRARIES); \
-	else \
-		echo 'OpenCV lacks system libraries. On Debian or Ubuntu:' \
-			'sudo apt-get install $(SYSTEM_LIBRARIES)'; \
-	fi; \
+	packages='$(SYSTEM_LIBRARIES)'; $(install_packages); \
 	$(BIN)/python -c 'import cv2'; }
 endef
+
+# The programs of a list of program:package that are not there are installed, or named.
+define programs
+@packages=; \
+for pair in $(1); do \
+	PATH="$$PATH:/usr/sbin:/sbin" command -v "$${pair%%:*}" >/dev/null || \
+		packages="$$packages $${pair#*:}"; \
+done; \
+[ -z "$$packages" ] || { $(install_packages); }
+endef
+
+install_packages = \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq; \
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$packages; \
+	else \
+		echo "Missing system packages. On Debian or Ubuntu: sudo apt-get install $$packages"; \
+		false; \
+	fi

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from commands import catalog, labelling
+from commands import versions as version_commands
 from commands.dataset import app as dataset_app
 from commands.options import (
     BackendOption,
@@ -25,6 +27,7 @@ from commands.options import (
     YesOption,
 )
 from commands.search import tune
+from commands.secrets import app as secrets_app
 from commands.terminal import bar, failed, say, table
 from components.run_config import named_by, read_overrides, run_config
 from pipelines.backends import Backend, BackendName, open_backend
@@ -44,7 +47,10 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+for group in (version_commands, labelling, catalog):
+    group.register(dataset_app)
 app.add_typer(dataset_app, name="dataset")
+app.add_typer(secrets_app, name="secrets")
 app.command()(tune)
 
 

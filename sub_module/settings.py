@@ -8,12 +8,30 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
-class Settings(BaseSettings):
-    """Settings from the environment: `PLATEFLOW_HOME` fills `home`, and so on.
+class ServiceAccount(BaseSettings):
+    """A Google service account, from environment variables named as the fields of its key file.
 
-    The fields of a service account have the names that they have in Google's key file, as a
-    Kubernetes secret made of that file's lines by `--from-env-file` gives them.
+    A Kubernetes secret made of that file's lines by `--from-env-file` gives them so: in lower case,
+    without a prefix. `PRIVATE_KEY` or `TYPE` of another program are not taken for them.
     """
+
+    model_config = SettingsConfigDict(case_sensitive=True, env_ignore_empty=True)
+
+    type: str | None = None
+    project_id: str | None = None
+    private_key_id: SecretStr | None = None
+    private_key: SecretStr | None = None
+    client_email: str | None = None
+    client_id: str | None = None
+    auth_uri: str | None = None
+    token_uri: str | None = None
+    auth_provider_x509_cert_url: str | None = None
+    client_x509_cert_url: str | None = None
+    universe_domain: str | None = None
+
+
+class Settings(BaseSettings):
+    """Settings from the environment: `PLATEFLOW_HOME` fills `home`, and so on."""
 
     model_config = SettingsConfigDict(
         env_prefix="PLATEFLOW_", env_ignore_empty=True, populate_by_name=True
@@ -32,3 +50,6 @@ class Settings(BaseSettings):
     # The git repository of data set versions, anything that `git clone` takes; None: a bare
     # repository in the home, made on first use.
     datasets: str | None = None
+    # Who asks for gs://; nothing set: Google's own ways decide, GOOGLE_APPLICATION_CREDENTIALS or
+    # workload identity.
+    service_account: ServiceAccount = Field(default_factory=ServiceAccount)

@@ -2,4 +2,6 @@
 
 from __future__ import annotations
 
-pytest_plugins = ["tests.servers.mariadb", "tests.servers.gcs"]
+from tests.servers.gcs import gcs as gcs
+from tests.servers.gcs import gcs_server as gcs_server
+from tests.servers.mariadb import mariadb as mariadb

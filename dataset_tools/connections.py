@@ -1,0 +1,183 @@
+"""What the settings connect to, and whether each works; nothing secret is in what is said."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from urllib.parse import unquote
+
+from sub_module.errors import DataError, PlateflowError, StoreError
+from sub_module.files import reason_of
+from sub_module.settings import Settings
+
+_GIT_SECONDS = 30
+# Up to the last @: people forget to encode the slash of a password.
+_USER_INFO = re.compile(r"(\w+)://(.*)@")
+# The words of a private key that are none.
+_FRAME = re.compile(r"-+|-*(BEGIN|END)|(RSA|PRIVATE)|KEY-*")
+
+
+@dataclass(frozen=True)
+class Connection:
+    """One thing that the settings name.
+
+    Attributes:
+        what: For people, such as `database`.
+        set_by: The environment variables that are set; empty: the default is used.
+        where: Which one it is.
+        works: None: nothing needs it, so it was not tried.
+        says: What it is, such as `MariaDB 10.11.6`, or why it does not work.
+    """
+
+    what: str
+    set_by: str
+    where: str
+    works: bool | None
+    says: str
+
+
+def check_connections(settings: Settings) -> Iterator[Connection]:
+    """Try database, store, data set repository and Google credentials, one after the other."""
+    hidden = _secrets(settings)
+    for check in (_database, _store, _repository, _google):
+        found = check(settings)
+        # The rooms' own messages show nothing; this is for what servers and libraries say.
+        says = found.says.removeprefix(f"{found.where}: ")
+        yield replace(found, says=_without(hidden, says))
+
+
+def _database(settings: Settings) -> Connection:
+    def ask() -> str:
+        # SQLAlchemy takes a second and a half to import.
+        from dataset_tools.catalog import open_catalog
+
+        return open_catalog(settings).check()
+
+    names = [
+        *(["PLATEFLOW_DATABASE_URL"] if settings.database_url else []),
+        *(["PLATEFLOW_DATABASE_PASSWORD"] if settings.database_password else []),
+    ]
+    where = "in the home"
+    if settings.database_url:
+        from dataset_tools.catalog.connect import catalog_url, shown
+
+        try:
+            where = shown(catalog_url(settings))
+        except PlateflowError:
+            where = "no URL"
+    return Connection("database", " ".join(names), where, *_tried(ask))
+
+
+def _store(settings: Settings) -> Connection:
+    from dataset_tools.store import open_store
+
+    def ask() -> str:
+        open_store(settings).check()
+        return "writes, reads, deletes"
+
+    set_by = "PLATEFLOW_STORE" if settings.store else ""
+    try:
+        where = open_store(settings).url if settings.store else "in the home"
+    except StoreError:
+        where = "no URL"
+    return Connection("store", set_by, where, *_tried(ask))
+
+
+def _repository(settings: Settings) -> Connection:
+    own = settings.home.absolute() / "datasets.git"
+
+    def ask() -> str:
+        if not settings.datasets and not own.exists():
+            return "made with the first version"
+        count = sum(not tag.endswith("^{}") for tag in _remote_tags(settings.datasets or str(own)))
+        return f"{count} version{'s'[: count != 1]}"
+
+    set_by = "PLATEFLOW_DATASETS" if settings.datasets else ""
+    where = _USER_INFO.sub(r"\1://***@", settings.datasets) if settings.datasets else "in the home"
+    return Connection("data set repository", set_by, where, *_tried(ask))
+
+
+def _remote_tags(url: str) -> list[str]:
+    environment = {
+        # Nobody is there to answer a question, and a repository above is not meant.
+        **{name: value for name, value in os.environ.items() if name != "GIT_DIR"},
+        "GIT_TERMINAL_PROMPT": "0",
+        "LC_ALL": "C.UTF-8",
+    }
+    environment.setdefault("GIT_SSH_COMMAND", "ssh -o BatchMode=yes -o ConnectTimeout=10")
+    try:
+        done = subprocess.run(
+            ["git", "ls-remote", "--tags", "--", url],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=_GIT_SECONDS,
+            check=False,
+        )
+    except FileNotFoundError:
+        raise DataError("git is not installed") from None
+    except subprocess.TimeoutExpired:
+        raise DataError(f"no answer in {_GIT_SECONDS} seconds") from None
+    if done.returncode:
+        lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+        reasons = [line for line in lines if line.startswith(("fatal: ", "error: "))]
+        raise DataError((reasons or lines or ["git cannot reach it"])[0])
+    return done.stdout.splitlines()
+
+
+def _google(settings: Settings) -> Connection:
+    from dataset_tools.store.google import credentials_source, find_credentials
+
+    is_needed = (settings.store or "").startswith("gs://")
+
+    def ask() -> str:
+        if find_credentials(settings) is None:
+            return "none found; nobody asks (anonymous)"
+        return "a token was given"
+
+    set_by, where = credentials_source(settings)
+    if not is_needed:
+        said = "not tried: the store is not gs://" if set_by else "not needed"
+        return Connection("Google credentials", set_by, where, None, said)
+    return Connection("Google credentials", set_by, where, *_tried(ask))
+
+
+def _tried(ask: Callable[[], str]) -> tuple[bool, str]:
+    try:
+        return True, ask()
+    except PlateflowError as error:
+        return False, str(error)
+    except OSError as error:
+        return False, reason_of(error)
+
+
+def _secrets(settings: Settings) -> list[str]:
+    """Every value that must not be shown, the longest first."""
+    account = settings.service_account
+    found = {
+        value.get_secret_value()
+        for value in (settings.database_password, account.private_key_id)
+        if value
+    }
+    if account.private_key:
+        key = account.private_key.get_secret_value()
+        found.update(word for word in re.split(r"\\n|\s+", key) if not _FRAME.fullmatch(word))
+    for url in (settings.database_url, settings.datasets):
+        for scheme, info in _USER_INFO.findall(url or ""):
+            user, _, password = info.partition(":")
+            # A token of a git server may stand where the name does.
+            found |= {password, unquote(password)} | (
+                {user} if scheme.startswith("http") else set()
+            )
+    return sorted(filter(None, found), key=len, reverse=True)
+
+
+def _without(hidden: list[str], text: str) -> str:
+    for secret in hidden:
+        text = text.replace(secret, "***")
+    return text

@@ -1,0 +1,224 @@
+"""Who we are at Google Cloud Storage: for our own requests, and for those of child processes."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import SecretStr
+
+from dataset_tools.store.urls import store_url
+from sub_module.errors import StoreError
+from sub_module.settings import Settings
+
+if TYPE_CHECKING:
+    from google.auth.credentials import Credentials
+
+_SCOPE = "https://www.googleapis.com/auth/devstorage.read_write"
+# A token, a signature, a line of a key; no server should say them, and none is repeated.
+_LONG_WORD = re.compile(r"[\w+/=.-]{20,}")
+# What Google's key files say; a secret may leave it out.
+_DEFAULTS = {
+    "type": "service_account",
+    "token_uri": "https://oauth2.googleapis.com/token",
+    "universe_domain": "googleapis.com",
+}
+# Without these there is no asking for a token; if none is set, there is no service account.
+_NEEDED = ("private_key", "client_email")
+
+
+def service_account(settings: Settings) -> dict[str, str] | None:
+    """The service account of the environment as a key file's content; None: there is none.
+
+    Newlines of the private key that arrived as backslash-n are real ones in what is returned, and
+    quotes around a value are gone: `kubectl create secret --from-env-file` keeps both.
+
+    Raises:
+        StoreError: A field that is needed is missing, or it is no service account.
+    """
+    fields = {}
+    for name, value in settings.service_account:
+        text = value.get_secret_value() if isinstance(value, SecretStr) else value
+        if text and (text := _unquoted(text)):
+            fields[name] = text
+    present = [name for name in (*_NEEDED, "private_key_id") if name in fields]
+    if not present:
+        return None
+    for name in _NEEDED:
+        if name not in fields:
+            raise StoreError(
+                f"service account: {name} is not set in the environment, but {present[0]} is"
+            )
+    if fields.get("type", "service_account") != "service_account":
+        raise StoreError("service account: the environment's type is not service_account")
+    fields["private_key"] = fields["private_key"].replace("\\n", "\n").strip() + "\n"
+    return _DEFAULTS | fields
+
+
+def credentials_source(settings: Settings) -> tuple[str, str]:
+    """Where the credentials come from: environment variables that are set, and whose they are.
+
+    Nothing of it is secret. A service account that cannot be used is described all the same.
+    """
+    fields = settings.service_account
+    if names := [name for name in (*_NEEDED, "private_key_id") if getattr(fields, name)]:
+        return " ".join(names), fields.client_email or "a service account"
+    if file := os.environ.get("GOOGLE_APPLICATION_CREDENTIALS"):
+        return "GOOGLE_APPLICATION_CREDENTIALS", file
+    return "", "nobody, to an emulator" if emulator_url() else "this machine's, if it has any"
+
+
+@contextmanager
+def credentials_file(settings: Settings, folder: Path) -> Iterator[Path | None]:
+    """The service account as a file that only this user reads, for child processes.
+
+    It is gone at the end; `sub_module.files.sweep` of the folder deletes the one of a killed
+    process. None: the environment has no service account, and child processes find out themselves
+    who they are, from GOOGLE_APPLICATION_CREDENTIALS, by workload identity, or nobody.
+
+    Raises:
+        StoreError: As `service_account`.
+        OSError: The file cannot be written.
+    """
+    account = service_account(settings)
+    if account is None:
+        yield None
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    # mkstemp makes files that nobody else may read.
+    handle, name = tempfile.mkstemp(prefix=".credentials.", suffix=".partial", dir=folder)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(account, file)
+        yield Path(name).resolve()
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def dvc_remote(
+    settings: Settings, name: str = "dvc", credentials: Path | None = None
+) -> dict[str, str]:
+    """The options of a DVC remote in the store, under `name`.
+
+    Args:
+        settings: Which store.
+        name: The remote's directory in the store.
+        credentials: What `credentials_file` gave.
+
+    Returns:
+        The keys and values of a `[remote]` section: `url`, and for gs:// `endpointurl` where an
+        emulator stands in, and `credentialpath` or `allow_anonymous_login`.
+
+    Raises:
+        StoreError: The store's URL cannot be used.
+    """
+    url = store_url(settings)
+    if url.scheme == "file":
+        return {"url": f"{url.path}/{name}"}
+    options = {"url": f"{url}/{name}"}
+    if emulator := emulator_url():
+        options["endpointurl"] = emulator
+    if credentials:
+        options["credentialpath"] = str(credentials)
+    elif _is_anonymous():
+        options["allow_anonymous_login"] = "true"
+    return options
+
+
+def emulator_url() -> str | None:
+    """Where a server stands in for Google's, from STORAGE_EMULATOR_HOST."""
+    host = os.environ.get("STORAGE_EMULATOR_HOST")
+    if not host or host == "default":
+        return None
+    return host if host.startswith(("http://", "https://")) else f"http://{host}"
+
+
+def quiet_gcsfs() -> None:
+    """Before gcsfs is imported, here or in a child process: no long wait, and no tracebacks."""
+    # It asks whether a bucket is of an experimental kind, and an emulator lets it wait a minute.
+    os.environ["GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT"] = "false"
+    # It logs the traceback of every error that it raises.
+    logging.getLogger("gcsfs").setLevel(logging.CRITICAL)
+
+
+def find_credentials(settings: Settings) -> Credentials | None:
+    """Who asks, with a token that Google has just given; None: nobody (anonymous).
+
+    Raises:
+        StoreError: The key cannot be read, Google refuses it, or cannot be asked.
+    """
+    account = service_account(settings)
+    if account is None and _is_anonymous():
+        return None
+    from google.auth import exceptions
+    from google.auth.transport.requests import Request
+
+    try:
+        credentials = _account_credentials(account) if account else _default_credentials()
+        if credentials is not None:
+            credentials.refresh(Request())  # type: ignore[no-untyped-call]
+        return credentials
+    except exceptions.TransportError:
+        raise StoreError(f"Google cannot be asked for a token ({_who(account)})") from None
+    except exceptions.RefreshError as error:
+        # `invalid_grant: Invalid JWT Signature.`; the rest is the whole answer.
+        said = str(error.args[0]) if error.args else "no reason given"
+        reason = " ".join(_LONG_WORD.sub("***", said).split())[:200]
+        raise StoreError(f"Google gives no token to {_who(account)}: {reason}") from None
+
+
+def _account_credentials(account: dict[str, str]) -> Credentials:
+    from google.oauth2 import service_account as google_service_account
+
+    try:
+        credentials: Credentials = google_service_account.Credentials.from_service_account_info(  # type: ignore[no-untyped-call]
+            account, scopes=[_SCOPE]
+        )
+        return credentials
+    except ValueError:
+        # Nothing of the library's message and traceback: they stand close to the key.
+        raise StoreError(
+            "service account: the environment's private_key is no whole RSA key in PEM"
+        ) from None
+
+
+def _default_credentials() -> Credentials | None:
+    import google.auth
+    from google.auth import exceptions
+
+    try:
+        credentials, _ = google.auth.default(scopes=[_SCOPE])
+        return credentials
+    except exceptions.DefaultCredentialsError:
+        if file := os.environ.get("GOOGLE_APPLICATION_CREDENTIALS"):
+            raise StoreError(
+                f"GOOGLE_APPLICATION_CREDENTIALS: {file} is no credentials file that can be used"
+            ) from None
+        return None
+
+
+def _is_anonymous() -> bool:
+    """Whether nobody has to be asked who we are: an emulator, and no credentials given."""
+    given = ("GOOGLE_APPLICATION_CREDENTIALS", "GCE_METADATA_HOST")
+    return bool(emulator_url()) and not any(map(os.environ.get, given))
+
+
+def _who(account: dict[str, Any] | None) -> str:
+    if account:
+        return str(account["client_email"])
+    file = os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
+    return f"the credentials of {file}" if file else "this machine's workload identity"
+
+
+def _unquoted(text: str) -> str:
+    text = text.strip()
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
+        text = text[1:-1].strip()
+    return text

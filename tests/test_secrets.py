@@ -1,0 +1,176 @@
+"""`secrets check` says what works, and nothing that is secret."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from typer.testing import CliRunner
+
+from commands.secrets import app
+from sub_module.errors import ConfigError
+from tests.servers.gcs import Gcs
+from tests.servers.mariadb import MariaDB
+from tests.servers.service_account import FORMS, ServiceAccount
+
+_PASSWORD = "h%40nter2/:wordpass"
+
+
+class Checked(NamedTuple):
+    """What the command printed: each connection's line, everything, and the error."""
+
+    lines: dict[str, str]
+    output: str
+    error: str | None
+
+
+@pytest.fixture(autouse=True)
+def _home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("STORAGE_EMULATOR_HOST", "GOOGLE_APPLICATION_CREDENTIALS"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("DATABASE_URL", "DATABASE_PASSWORD", "STORE", "DATASETS"):
+        monkeypatch.delenv(f"PLATEFLOW_{name}", raising=False)
+    monkeypatch.setenv("PLATEFLOW_HOME", str(tmp_path / "home"))
+
+
+def _check() -> Checked:
+    done = CliRunner().invoke(app, ["check"])
+    if done.exception is not None:
+        # The entry point prints it as one line and exits with code 2.
+        assert isinstance(done.exception, ConfigError), done.exception
+    lines = {
+        name: line
+        for line in done.output.splitlines()
+        for name in ("database", "store", "data set repository", "Google credentials")
+        if line.startswith(f"{name} ")
+    }
+    error = str(done.exception) if done.exception else None
+    return Checked(lines, f"{done.output}{error or ''}", error)
+
+
+def _words(line: str) -> list[str]:
+    return [word for word in line.split("  ") if word]
+
+
+def test_the_embedded_default() -> None:
+    checked = _check()
+    assert checked.error is None
+    assert {name: "".join(_words(line)[3]).strip() for name, line in checked.lines.items()} == {
+        "database": "yes",
+        "store": "yes",
+        "data set repository": "yes",
+        "Google credentials": "-",
+    }
+    assert all("not set" in line for line in checked.lines.values())
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_private_bucket(monkeypatch: pytest.MonkeyPatch, gcs: Gcs, form: str) -> None:
+    account = ServiceAccount(gcs.token_uri)
+    gcs.admit_only(account)
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", gcs.url)
+    monkeypatch.setenv("PLATEFLOW_STORE", gcs.store)
+    for name, value in account.environment(form).items():
+        monkeypatch.setenv(name, value)
+    checked = _check()
+    assert checked.error is None, checked.output
+    assert gcs.store in checked.lines["store"]
+    assert account.fields["client_email"] in checked.lines["Google credentials"]
+    assert "a token was given" in checked.lines["Google credentials"]
+    assert not [secret for secret in account.secret_lines() if secret in checked.output]
+
+
+@pytest.mark.parametrize("key", ["other", "broken", "echoed"])
+def test_a_key_that_does_not_work(monkeypatch: pytest.MonkeyPatch, gcs: Gcs, key: str) -> None:
+    account = ServiceAccount(gcs.token_uri)
+    gcs.admit_only(ServiceAccount(gcs.token_uri) if key == "other" else account)
+    environment = account.environment("escaped")
+    if key == "broken":
+        environment["private_key"] = account.private_key[:900]
+    if key == "echoed":
+        # A server that says too much.
+        answer = {"error": "no", "error_description": f"{account.private_key} {account.fields}"}
+        status = (400, json.dumps(answer).encode(), {})
+        monkeypatch.setattr(gcs, "_token", lambda body: status)
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", gcs.url)
+    monkeypatch.setenv("PLATEFLOW_STORE", gcs.store)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    checked = _check()
+    assert checked.error == "store, Google credentials: does not work"
+    assert _words(checked.lines["store"])[3].strip() == "NO"
+    assert not [secret for secret in account.secret_lines() if secret in checked.output]
+    assert not [part for line in account.secret_lines() if (part := line[:16]) in checked.output]
+
+
+def test_credentials_that_nothing_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/nowhere/key.json")
+    checked = _check()
+    assert checked.error is None
+    assert "not tried: the store is not gs://" in checked.lines["Google credentials"]
+
+
+def test_a_database(monkeypatch: pytest.MonkeyPatch, mariadb: MariaDB) -> None:
+    monkeypatch.setenv("PLATEFLOW_DATABASE_URL", mariadb.new_url())
+    checked = _check()
+    assert checked.error is None, checked.output
+    assert "MariaDB" in checked.lines["database"]
+
+
+@pytest.mark.parametrize("where", ["in the URL", "in its own variable"])
+def test_a_password_is_never_shown(
+    monkeypatch: pytest.MonkeyPatch, mariadb: MariaDB, where: str
+) -> None:
+    url = mariadb.url("plateflow", with_password=False)
+    scheme, _, rest = url.partition("://")
+    host = rest.rpartition("@")[2]
+    password = ""
+    if where == "in the URL":
+        password = f":{_PASSWORD.replace('/', '%2F').replace(':', '%3A')}"
+    else:
+        monkeypatch.setenv("PLATEFLOW_DATABASE_PASSWORD", _PASSWORD)
+    monkeypatch.setenv("PLATEFLOW_DATABASE_URL", f"{scheme}://plateflow{password}@{host}")
+    checked = _check()
+    assert checked.error == "database: does not work"
+    for part in ("h%40nter2", "h@nter2", "wordpass"):
+        assert part not in checked.output
+    assert host in checked.lines["database"]
+
+
+def test_repositories(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    origin = tmp_path / "origin.git"
+    subprocess.run(["git", "init", "-q", "--bare", str(origin)], check=True)
+    monkeypatch.setenv("PLATEFLOW_DATASETS", str(origin))
+    checked = _check()
+    assert checked.error is None
+    assert "0 versions" in checked.lines["data set repository"]
+    for url in (
+        "https://ghp_token123456@127.0.0.1:9/team/sets.git",
+        f"https://somebody:{_PASSWORD}@127.0.0.1:9/team/sets.git",
+        "ssh://git@127.0.0.1:9/sets.git",
+    ):
+        monkeypatch.setenv("PLATEFLOW_DATASETS", url)
+        checked = _check()
+        assert checked.error == "data set repository: does not work"
+        for part in ("ghp_token123456", "h%40nter2", "h@nter2", "wordpass"):
+            assert part not in checked.output
+        assert "127.0.0.1" in checked.lines["data set repository"]
+
+
+def test_on_the_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLATEFLOW_STORE", "s3://user:hunter2@host/bucket")
+    done = subprocess.run(
+        [sys.executable, "pipeline_utils.py", "secrets", "check"],
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr == "error: store: does not work\n"
+    assert "s3:// is unknown" in done.stdout
+    assert "hunter2" not in done.stdout
