@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
@@ -12,8 +16,12 @@ from commands.terminal import bar, say, table
 from sub_module.engine.config import load_config
 from sub_module.errors import DataError
 from sub_module.plates import PlateStandard
+from sub_module.progress import Progress
+from sub_module.settings import Settings
 
 app = typer.Typer(help="Draw, check and look at annotation sets.", no_args_is_help=True)
+# What a version or its tag may be called; the rest can only be a path.
+_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 @app.command()
@@ -53,40 +61,73 @@ def validate_dataset(
     config: ConfigOption = "plate_training",
 ) -> None:
     """Check every image and label file; lists what cannot be used and why."""
-    from dataset_tools.annotations import validate
+    from dataset_tools.validation import validate
 
     with bar("checking") as progress:
-        problems = validate(directory, _standard(config), progress=progress)
-    for problem in problems:
+        found = validate(directory, _standard(config), progress=progress)
+    for problem in found.problems:
         typer.echo(f"{directory / problem.file}: {problem.reason}")
-    if problems:
-        files = "1 file" if len(problems) == 1 else f"{len(problems)} files"
-        raise DataError(f"{directory}: {files} cannot be used")
+    if found.unreviewed:
+        say(f"{_files(len(found.unreviewed))} not reviewed yet, such as {found.unreviewed[0]}")
+    if found.problems:
+        raise DataError(f"{directory}: {_files(found.num_rejected)} cannot be used")
     say(f"{directory}: everything can be used")
 
 
 @app.command("show")
 def show_dataset(
-    directory: Annotated[Path, typer.Argument(help="An annotation set.")],
-    out: Annotated[Path, typer.Option("--out", help="The contact sheet.")] = Path("dataset.png"),
+    source: Annotated[str, typer.Argument(help="An annotation set: a directory or a version.")],
+    out: Annotated[
+        Path, typer.Option("--out", help="A contact sheet .png, or a page .html with charts too.")
+    ] = Path("dataset.png"),
     config: ConfigOption = "plate_training",
 ) -> None:
     """Figures of an annotation set, and a contact sheet of some of its images."""
-    from dataset_tools.show import contact_sheet
+    from dataset_tools.show import show_set
 
-    with bar("looking") as progress:
-        summary = contact_sheet(directory, out, _standard(config), progress=progress)
+    standard = _standard(config)
+    with bar("looking") as progress, _directory_of(source, progress) as (directory, name):
+        summary = show_set(directory, out, standard, progress=progress, name=name)
     widths = " to ".join(f"{width:.0f}" for width in (summary.plate_widths_px or ())[::2])
     rows = [
         ["images", str(summary.num_images)],
         ["  without a plate", str(summary.num_empty)],
         ["plates", str(summary.num_plates)],
         ["  width", f"{widths} px" if widths else ""],
-        ["unusable files", str(len(summary.problems))],
+        ["unusable files", str(summary.num_rejected)],
         *([label, str(count)] for label, count in summary.class_counts.items()),
     ]
     table(["", "number"], rows)
-    say(f"contact sheet: {out}")
+    say(f"{'page' if out.suffix.lower() == '.html' else 'contact sheet'}: {out}")
+
+
+@contextmanager
+def _directory_of(source: str, progress: Progress) -> Iterator[tuple[Path, str | None]]:
+    """The directory of an annotation set; of a version, a fetched one that goes again, and its tag.
+
+    What is there as a file or directory is never taken for a version.
+    """
+    if Path(source).exists() or not _VERSION.fullmatch(source):
+        yield Path(source), None
+        return
+    from dataset_tools.versions import DataSets, Kind
+
+    settings = Settings()
+    data_sets = DataSets(settings)
+    try:
+        version = data_sets.find(source)
+    except DataError as error:
+        raise DataError(f"{source}: no such directory, and {error}") from error
+    if version.kind != Kind.ANNOTATIONS:
+        raise DataError(f"{version.tag} is a training set; show the annotation set that it is of")
+    # In the home: there the files can be those of the cache and take no room.
+    with TemporaryDirectory(prefix=".show.", suffix=".partial", dir=settings.home) as folder:
+        data_sets.pull(version.tag, Path(folder, "set"), editable=False, progress=progress)
+        yield Path(folder, "set"), version.tag
+
+
+def _files(number: int) -> str:
+    return "1 file" if number == 1 else f"{number} files"
 
 
 def _standard(config: str) -> PlateStandard:

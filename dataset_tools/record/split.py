@@ -3,49 +3,50 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from pathlib import PurePosixPath
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
 
-from dataset_tools.annotations import LabelledImage, Problem
+from dataset_tools.annotations import has_label_files
 from sub_module.errors import ConfigError
 
 SPLITS = ("train", "val", "test")
 
 
-def split_images(
-    images: Sequence[LabelledImage], shares: Mapping[str, float]
-) -> tuple[dict[str, list[LabelledImage]], list[Problem]]:
-    """Sort images into train, val and test.
+class Splitter:
+    """Sorts the images of an annotation set into train, val and test, one by one.
 
-    Where images lie in subdirectories of these names, those decide, and images elsewhere are
-    rejected. Otherwise a hash of the image's name does: an image stays where it is, whatever
-    else joins or leaves the set.
-
-    Args:
-        images: All usable images of a set.
-        shares: The relative size of each split; only used for the hash.
-
-    Returns:
-        The images of each split, and the rejected ones.
-
-    Raises:
-        ConfigError: Shares that are none.
+    Where label files lie in subdirectories of these names, those decide, and images elsewhere have
+    no split. Otherwise a hash of the image's name does: an image stays where it is, whatever else
+    joins or leaves the set.
     """
-    bounds = _bounds(shares)
-    splits: dict[str, list[LabelledImage]] = {split: [] for split in SPLITS}
-    rejected: list[Problem] = []
-    tops = [PurePosixPath(image.file).parts[0] for image in images]
-    fixed = any(
-        "/" in image.file and top in SPLITS for image, top in zip(images, tops, strict=True)
-    )
-    for image, top in zip(images, tops, strict=True):
-        if not fixed:
-            splits[_split_of(image.annotation.image_name, bounds)].append(image)
-        elif "/" in image.file and top in SPLITS:
-            splits[top].append(image)
-        else:
-            rejected.append(Problem(image.file, "lies outside of train/, val/ and test/"))
-    return splits, rejected
+
+    def __init__(self, annotations: Path, shares: Mapping[str, float]) -> None:
+        """Look at the directories of a set.
+
+        Args:
+            annotations: The annotation set.
+            shares: The relative size of each split; only used for the hash.
+
+        Raises:
+            ConfigError: Shares that are none.
+        """
+        self._bounds = _bounds(shares)
+        self._is_fixed = any(has_label_files(annotations / split) for split in SPLITS)
+
+    def split_of(self, image_file: str) -> str | None:
+        """The split of an image, its file relative to the set, with forward slashes.
+
+        Returns:
+            None when it lies outside of the directories that decide.
+        """
+        parts = PurePosixPath(image_file).parts
+        if not self._is_fixed:
+            digest = hashlib.sha256(parts[-1].encode()).digest()
+            place = int.from_bytes(digest[:8], "big") / 2**64
+            # The last bound is 1 but for rounding.
+            last = self._bounds[-1][0]
+            return next((split for split, bound in self._bounds if place < bound), last)
+        return parts[0] if len(parts) > 1 and parts[0] in SPLITS else None
 
 
 def _bounds(shares: Mapping[str, float]) -> list[tuple[str, float]]:
@@ -64,10 +65,3 @@ def _bounds(shares: Mapping[str, float]) -> list[tuple[str, float]]:
             reached += shares[split] / total
             bounds.append((split, reached))
     return bounds
-
-
-def _split_of(image_name: str, bounds: Sequence[tuple[str, float]]) -> str:
-    digest = hashlib.sha256(image_name.encode()).digest()
-    place = int.from_bytes(digest[:8], "big") / 2**64
-    # The last bound is 1 but for rounding.
-    return next((split for split, bound in bounds if place < bound), bounds[-1][0])

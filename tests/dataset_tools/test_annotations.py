@@ -7,7 +7,9 @@ import json
 import pytest
 from PIL import Image
 
-from dataset_tools.annotations import Problem, read_set, validate
+from dataset_tools import parallel
+from dataset_tools.annotations import LabelledImage, Problem, iter_set, read_set
+from dataset_tools.validation import validate
 from sub_module.errors import DataError
 from tests.factories import write_set
 from tests.standards import tiny_standard
@@ -78,9 +80,9 @@ def test_truncated_png(tmp_path):
     Image.open(tmp_path / "000000.jpg").save(tmp_path / "000000.png")
     (tmp_path / "000000.jpg").unlink()
     _edit(tmp_path / "000000.json", imagePath="000000.png")
-    assert validate(tmp_path, tiny_standard()) == []
+    assert validate(tmp_path, tiny_standard()).problems == ()
     _cut(tmp_path / "000000.png", 20_000)
-    (problem,) = validate(tmp_path, tiny_standard())
+    (problem,) = validate(tmp_path, tiny_standard()).problems
     assert problem.file == "000000.png"
 
 
@@ -103,7 +105,7 @@ def test_size_is_that_of_the_turned_photograph(tmp_path):
     exif[0x0112] = 6
     Image.open(path).transpose(Image.Transpose.ROTATE_90).save(path, exif=exif)
     assert Image.open(path).size == (240, 320)
-    assert validate(tmp_path, tiny_standard()) == []
+    assert validate(tmp_path, tiny_standard()).problems == ()
 
 
 @pytest.mark.parametrize(
@@ -117,7 +119,7 @@ def test_no_set_at_all(tmp_path, name, message):
         validate(tmp_path / name, tiny_standard())
 
 
-def test_threads_find_the_same_and_progress_is_told(tmp_path):
+def test_workers_find_the_same_and_progress_is_told(tmp_path):
     write_set(tmp_path, tiny_standard(), 40)
     (tmp_path / "000007.json").write_text("{")
     seen = []
@@ -128,3 +130,52 @@ def test_threads_find_the_same_and_progress_is_told(tmp_path):
     assert isinstance(alone.problems[0], Problem)
     assert [state[:2] for state in seen] == [(i, 40) for i in range(1, 41)]
     assert seen[-1][2] == "1 rejected"
+
+
+def test_processes_find_what_threads_find(tmp_path, monkeypatch):
+    write_set(tmp_path, tiny_standard(), 40)
+    (tmp_path / "000007.json").write_text("{")
+    threads = list(iter_set(tmp_path, tiny_standard(), 2))
+    monkeypatch.setattr(parallel, "MIN_ITEMS_FOR_PROCESSES", 1)
+    assert list(iter_set(tmp_path, tiny_standard(), 2)) == threads
+
+
+def test_every_fault_of_a_file_is_told_and_the_file_counts_once(tmp_path):
+    write_set(tmp_path, tiny_standard(), 3)
+    shapes = [
+        {"label": "s_board", "points": [[1, 1], [99, 1], [99, 60], [1, 60]]},
+        {"label": "nonsense", "points": [[1, 1], [9, 1], [9, 9]]},
+        {"label": "w", "points": [[1, 1], [9, 1]]},
+    ]
+    _edit(tmp_path / "000001.json", shapes=shapes)
+    found = validate(tmp_path, tiny_standard())
+    assert {problem.file for problem in found.problems} == {"000001.json"}
+    reasons = [problem.reason for problem in found.problems]
+    assert [reason.split(" (")[0].split(":")[0] for reason in reasons] == [
+        "shape 0", "shape 1", "shape 2"
+    ]  # fmt: skip
+    assert not any("more)" in reason for reason in reasons)
+    assert (found.num_images, found.num_rejected) == (2, 1)
+
+
+def test_labels_that_nobody_reviewed_are_named(tmp_path):
+    write_set(tmp_path, tiny_standard(), 3)
+    _edit(tmp_path / "000002.json", flags={"reviewed": False})
+    found = validate(tmp_path, tiny_standard())
+    assert (found.num_images, found.problems, found.unreviewed) == (3, (), ("000002.json",))
+
+
+def test_set_comes_sorted_by_label_file_then_images_without_one(tmp_path):
+    write_set(tmp_path, tiny_standard(), 4)
+    (tmp_path / "000000.json").unlink()
+    (tmp_path / "000002.json").write_text("{")
+    found = [
+        item.label_file if isinstance(item, LabelledImage) else [problem.file for problem in item]
+        for item in iter_set(tmp_path, tiny_standard())
+    ]
+    assert found == ["000001.json", ["000002.json"], "000003.json", ["000000.jpg"]]
+
+
+def test_directory_is_looked_at_before_the_first_file_is_asked_for(tmp_path):
+    with pytest.raises(DataError, match="no label file"):
+        iter_set(tmp_path, tiny_standard())

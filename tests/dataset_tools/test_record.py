@@ -9,12 +9,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from pycocotools.coco import COCO
 
+from dataset_tools import parallel
+from dataset_tools.annotations import read_set
 from dataset_tools.record import coco_of, record
+from dataset_tools.record.coco import coco_dict
 from sub_module.errors import ConfigError, DataError
-from tests.factories import write_set
+from tests.factories import affine, draw_plate, random_characters, write_pair, write_set
 from tests.standards import REPOSITORY, kr_standard, tiny_standard
 
 SETTINGS = {"split": {"train": 0.6, "val": 0.2, "test": 0.2}}
@@ -78,6 +82,79 @@ def test_area_and_box_come_from_the_polygon(tmp_path):
     assert first["segmentation"] == [[20, 30, 290, 30, 290, 200, 20, 210]]
 
 
+def test_streamed_files_are_the_json_of_the_whole(tmp_path, monkeypatch):
+    standard = tiny_standard()
+    write_set(tmp_path / "set", standard, 40)
+    write_pair(tmp_path / "set", "empty", [])
+    # Label files come in another order than their images: the first names the last image.
+    (tmp_path / "set" / "000039.json").rename(tmp_path / "set" / "00000.json")
+    # One image has two label files, of which the first counts.
+    twin = (tmp_path / "set" / "000005.json").read_bytes()
+    (tmp_path / "set" / "000005x.json").write_bytes(twin)
+    # Of a name that JSON and format strings write otherwise.
+    label_file = write_pair(tmp_path / "set", "größe 100%", [])
+    assert label_file.is_file()
+    monkeypatch.setattr(parallel, "MIN_ITEMS_FOR_PROCESSES", 1)
+    summary = record(tmp_path / "set", tmp_path / "out", standard, SETTINGS)
+    assert [problem.file for problem in summary.rejected] == ["000005x.json"]
+    splits = {split: [] for split in SPLITS}
+    for image in read_set(tmp_path / "set", standard).images:
+        (split,) = [s for s in SPLITS if (tmp_path / "out" / "images" / s / image.file).exists()]
+        splits[split].append((f"images/{split}/{image.file}", image))
+    assert sum(map(len, splits.values())) == 42
+    for split, images in splits.items():
+        assert [name for name, _ in images] == sorted(name for name, _ in images)
+        written = (tmp_path / "out" / f"{split}.json").read_text()
+        assert written == json.dumps(coco_dict(images, standard))
+
+
+def test_several_plates_keep_their_own_ids(tmp_path):
+    standard = tiny_standard()
+    rng = np.random.default_rng(0)
+    for name in ("a", "b"):
+        plates = [
+            draw_plate(
+                standard, layout, random_characters(layout, rng), affine(120, layout.aspect, centre)
+            )
+            for layout, centre in zip(standard.layouts, [(90, 70), (220, 180)], strict=True)
+        ]
+        write_pair(tmp_path / "train", name, plates)
+    settings = {"split": {"train": 1, "val": 0, "test": 0}}
+    record(tmp_path, tmp_path / "out", standard, settings)
+    coco = json.loads((tmp_path / "out" / "train.json").read_text())
+    assert [a["id"] for a in coco["annotations"]] == list(range(1, len(coco["annotations"]) + 1))
+    boards = [a for a in coco["annotations"] if "reading" in a]
+    assert [board["image_id"] for board in boards] == [1, 1, 2, 2]
+    for board in boards:
+        assert board["plate_id"] == board["id"]
+        own = [a for a in coco["annotations"] if a["plate_id"] == board["id"]]
+        characters = [standard.character_of(standard.classes[a["category_id"] - 1]) for a in own]
+        assert "".join(filter(None, characters)) == board["reading"]["text"]
+
+
+def test_file_with_several_faults_counts_once(tmp_path):
+    write_set(tmp_path / "set", tiny_standard(), 20)
+    path = tmp_path / "set" / "000003.json"
+    bad = {"label": "nonsense", "points": [[1, 1], [9, 1], [9, 9]]}
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"shapes": [bad, bad]}))
+    summary = record(tmp_path / "set", tmp_path / "out", tiny_standard(), SETTINGS)
+    assert [problem.file for problem in summary.rejected] == ["000003.json"] * 2
+    assert summary.num_rejected == 1
+    assert len(json.loads((tmp_path / "out" / "rejected.json").read_text())) == 2
+
+
+def test_linked_image_is_recorded_itself(tmp_path):
+    write_set(tmp_path / "set" / "train", tiny_standard(), 1)
+    image = tmp_path / "set" / "train" / "000000.jpg"
+    image.rename(tmp_path / "elsewhere.jpg")
+    image.symlink_to("../../elsewhere.jpg")
+    settings = {"split": {"train": 1, "val": 0, "test": 0}}
+    record(tmp_path / "set", tmp_path / "out", tiny_standard(), settings)
+    recorded = tmp_path / "out" / "images" / "train" / "000000.jpg"
+    assert not recorded.is_symlink()
+    assert recorded.samefile(tmp_path / "elsewhere.jpg")
+
+
 def test_same_set_gives_the_same_bytes(tmp_path):
     write_set(tmp_path / "set", tiny_standard(), 12)
     for out in ("a", "b"):
@@ -110,6 +187,15 @@ def test_subdirectories_fix_the_split(tmp_path):
     assert len(set((tmp_path / "out" / "images").rglob("*.jpg"))) == 9
 
 
+def test_linked_directory_decides_no_split(tmp_path):
+    write_set(tmp_path / "set", tiny_standard(), 20)
+    write_set(tmp_path / "elsewhere", tiny_standard(), 1)
+    (tmp_path / "set" / "train").symlink_to("../elsewhere")
+    summary = record(tmp_path / "set", tmp_path / "out", tiny_standard(), SETTINGS)
+    assert sum(summary.num_images.values()) == 20
+    assert summary.rejected == ()
+
+
 def test_rejected_files_are_reported_with_their_reasons(tmp_path):
     write_set(tmp_path / "set", tiny_standard(), 20)
     (tmp_path / "set" / "000003.json").write_text("{")
@@ -126,6 +212,17 @@ def _nothing_usable(path):
         file.write_text("{")
 
 
+def _no_test_plates(path):
+    """Splits by directories, of which test/ has an image, but no plate."""
+    for i, file in enumerate(sorted(path.glob("0*"))):
+        split = path / ("train" if i % 4 < 2 else "val")
+        split.mkdir(exist_ok=True)
+        file.rename(split / file.name)
+    (path / "train" / "000000.json").rename(path / "train" / "keep")
+    (path / "train" / "keep").unlink()
+    write_pair(path / "test", "empty", [])
+
+
 @pytest.mark.parametrize(
     ("num_images", "prepare", "settings", "error", "message"),
     [
@@ -133,6 +230,7 @@ def _nothing_usable(path):
         (0, lambda p: None, SETTINGS, DataError, "no such directory"),
         (3, _nothing_usable, SETTINGS, DataError, "none of its label files can be used; 000000"),
         (2, lambda p: None, SETTINGS, DataError, "no plate for the .* split among 2 usable images"),
+        (20, _no_test_plates, SETTINGS, DataError, "no plate for the test split among 20 usable"),
         (2, lambda p: None, {"split": {"train": 1, "dev": 1}}, ConfigError, "'dev' is none of"),
         (2, lambda p: None, {"split": {"train": 1, "val": -1}}, ConfigError, "must be 0 or more"),
         (2, lambda p: None, {"split": {"train": 0, "val": 1}}, ConfigError, "train must be above"),
@@ -144,7 +242,7 @@ def test_what_cannot_be_recorded(tmp_path, num_images, prepare, settings, error,
     prepare(tmp_path / "set")
     with pytest.raises(error, match=message):
         record(tmp_path / "set", tmp_path / "out", tiny_standard(), settings)
-    assert not (tmp_path / "out").exists()
+    assert sorted(os.listdir(tmp_path)) == (["set"] if (tmp_path / "set").exists() else [])
 
 
 def test_a_split_of_share_zero_may_be_empty(tmp_path):
