@@ -24,7 +24,8 @@ def run_config(name_or_path: str, overrides: Mapping[str, Any] | None = None) ->
 
     Raises:
         ConfigError: As `load_config` says; or a key of `evaluate.keys` is no figure to choose by, a
-            setting of `train` is out of its range, or a split of the data is to be empty.
+            setting of `train` is out of its range, a split of the data is to be empty, or a name
+            in `dataset` is none or one too many.
     """
     config = load_config(name_or_path, overrides)
     for key in config.get("evaluate", {}).get("keys", []):
@@ -32,14 +33,25 @@ def run_config(name_or_path: str, overrides: Mapping[str, Any] | None = None) ->
             raise ConfigError(f"evaluate.keys: {key!r} is none of: {', '.join(METRICS)}")
     if "train" in config:
         check_train_settings(config["train"])
-    shares = config.get("dataset", {}).get("split")
+    _check_dataset(config.get("dataset", {}))
+    return config
+
+
+def _check_dataset(dataset: Mapping[str, Any]) -> None:
+    shares: Any = dataset.get("split")
     for split in _SPLITS if shares is not None else ():
         if not shares.get(split, 0) > 0:
             raise ConfigError(
                 f"dataset.split.{split} must be above 0: a run needs images to train (train), to "
                 "choose (val) and to test (test) a model"
             )
-    return config
+    version = dataset.get("version")
+    for key, name in (("version", version or "v1"), ("category", dataset.get("category", "all"))):
+        if not isinstance(name, str):
+            # YAML takes 2024 for a number.
+            raise ConfigError(f"dataset.{key}: expected a name in quotes, got {json.dumps(name)}")
+    if version is not None and dataset.get("annotations") is not None:
+        raise ConfigError("dataset.version and dataset.annotations name a set each: give one")
 
 
 def read_overrides(file: Path | None) -> dict[str, Any]:

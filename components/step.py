@@ -2,8 +2,9 @@
 
 A run's directory is `<volume>/runs/<run>`. A step keeps `steps/<component>.json` there with
 `component`, `started`, `finished` (seconds since the epoch), `seconds`, `metrics`, `outputs`
-(paths relative to the volume), `inputs` (what it was made from), `error` (one line or null) and
-`mendable` (whether the error is the user's to mend); all of its last attempt.
+(paths relative to the volume), `published` (names outside of the volume), `inputs` (what it was
+made from), `error` (one line or null) and `mendable` (whether the error is the user's to mend); all
+of its last attempt.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from sub_module.errors import DataError, PlateflowError, RunError
 from sub_module.files import is_disk_full, read_json, reason_of, write_json, write_text
 from sub_module.plates import PlateStandard
 from sub_module.progress import FileProgress
+from sub_module.settings import Settings
 
 
 class Artifact(Protocol):
@@ -52,10 +54,14 @@ class Result:
     Attributes:
         outputs: Name of an output artifact to the file or directory on the volume.
         metrics: Figures; one that does not exist for this model is left out.
+        published: Under which names the step put things where others find them, such as a tag of
+            the data set repository or a URL of the store; steps to come read them in the metadata
+            of its artifacts.
     """
 
     outputs: Mapping[str, Path] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
+    published: Mapping[str, str] = field(default_factory=dict)
 
 
 class Step:
@@ -133,7 +139,7 @@ def run_step(
     try:
         if resolve is not None:
             step.resolve_config(*resolve)
-        made_from = _made_from(step.config, inputs)
+        made_from = _made_from(step, inputs)
         if resolve is not None:
             # The first step reads the user's data; what follows reads what that step made.
             made_from["data"] = listings(step.config, step.volume)
@@ -149,14 +155,28 @@ def run_step(
             write_json(file, record)
     except (Exception, SystemExit) as error:
         _fail(file, record, error, step.volume)
-    _publish(record, outputs or {}, metrics)
+    _fill(record, outputs or {}, metrics)
 
 
-def _made_from(config: Mapping[str, Any], inputs: Sequence[Artifact]) -> dict[str, Any]:
-    text = json.dumps(config, sort_keys=True)
+def _made_from(step: Step, inputs: Sequence[Artifact]) -> dict[str, Any]:
+    text = json.dumps(step.config, sort_keys=True)
     return {
         "config": hashlib.sha256(text.encode()).hexdigest()[:12],
         "artifacts": [dict(artifact.metadata) for artifact in inputs],
+        "places": _places(Settings(home=step.volume)),
+    }
+
+
+def _places(settings: Settings) -> dict[str, str]:
+    """Where things are published outside of the volume: what is done is not there yet elsewhere."""
+    named = {
+        "database": settings.database_url,
+        "store": settings.store,
+        "datasets": settings.datasets,
+    }
+    # Before and behind the place, URLs may hold a user and a password.
+    return {
+        name: place.rpartition("@")[2].partition("?")[0] for name, place in named.items() if place
     }
 
 
@@ -188,6 +208,7 @@ def _finished(step: Step, result: Result, started: float) -> dict[str, Any]:
         "seconds": round(finished - started, 3),
         "outputs": outputs,
         "metrics": dict(result.metrics),
+        "published": dict(result.published),
     }
 
 
@@ -215,14 +236,14 @@ def _fail(file: Path, record: dict[str, Any], error: BaseException, volume: Path
     raise SystemExit(2)
 
 
-def _publish(
+def _fill(
     record: Mapping[str, Any],
     outputs: Mapping[str, Artifact],
     metrics: MetricsArtifact | None,
 ) -> None:
     for name, artifact in outputs.items():
         path = record["outputs"][name]
-        artifact.metadata.update(path=path, made=record["finished"])
+        artifact.metadata.update(path=path, made=record["finished"], **record.get("published", {}))
         # The data stay on the volume; what KFP keeps is where.
         write_text(Path(artifact.path), f"{path}\n")
     if metrics is not None:

@@ -23,13 +23,15 @@ def user_data(config: Mapping[str, Any], volume: Path) -> dict[str, Path]:
     """The named directories by config key, absolute; empty when everything is drawn from nothing.
 
     A relative path is looked up in the working directory, then on the volume. Photographs count
-    only where there are no annotations: only then plates are drawn.
+    only where there are no annotations: only then plates are drawn. Of a version nothing is here.
 
     Raises:
         ConfigError: A key holds no path.
         DataError: There is no such directory.
     """
     dataset = config.get("dataset", {})
+    if dataset.get("version") is not None:
+        return {}
     named = {ANNOTATIONS: dataset.get("annotations")}
     if named[ANNOTATIONS] is None:
         named = {PHOTOS: dataset.get("draw", {}).get("photos")}

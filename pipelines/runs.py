@@ -58,6 +58,7 @@ class StepRecord:
         seconds: How long its last attempt took; 0 while it runs.
         metrics: Name to figure.
         outputs: Name to path, relative to the volume.
+        published: Name to a tag of the data set repository, or to a URL of the store.
         error: Why it failed; None when it did not.
         mendable: Whether the error is the user's to mend.
     """
@@ -68,6 +69,7 @@ class StepRecord:
     seconds: float = 0.0
     metrics: dict[str, int | float] = field(default_factory=dict)
     outputs: dict[str, str] = field(default_factory=dict)
+    published: dict[str, str] = field(default_factory=dict)
     error: str | None = None
     mendable: bool = False
 

@@ -12,18 +12,23 @@ def deploy(
     deployed: dsl.Output[dsl.Model],
     metrics: dsl.Output[dsl.Metrics],
 ) -> None:
-    """Export to ONNX, compare with the checkpoint, gate on EIR, put in place."""
+    """Export to ONNX, compare with the checkpoint, gate on EIR, put in store and place."""
     from components.deploy.gate import check_eir
     from components.deploy.release import export_checked, put_in_place
+    from components.publish import publishing
     from components.step import Result, Step, run_step
 
     step = Step("deploy", volume, run)
 
     def work() -> Result:
-        splits = step.path_of(training_set)
-        exported, different = export_checked(step, step.path_of(model), splits / "val.json")
-        scores = check_eir(step, exported, splits / "test.json") | {"read_otherwise": different}
-        return Result({"deployed": put_in_place(exported, step.volume / "models", run)}, scores)
+        splits, checkpoint = step.path_of(training_set), step.path_of(model)
+        with publishing(step, training_set) as publish:
+            exported, different = export_checked(step, checkpoint, splits / "val.json")
+            scores = check_eir(step, exported, splits / "test.json") | {"read_otherwise": different}
+            url = publish.model(exported)
+            target = put_in_place(exported, step.volume / "models", run)
+            publish.deployed(url, checkpoint, scores)
+        return Result({"deployed": target}, scores, {"model": url})
 
     inputs = [training_set, model]
     run_step(step, work, inputs=inputs, outputs={"deployed": deployed}, metrics=metrics)

@@ -10,7 +10,7 @@ from components.step import Step
 from sub_module.engine.evaluate import Evaluation, evaluate
 from sub_module.engine.infer import load_detector
 from sub_module.errors import ConfigError
-from sub_module.files import write_json
+from sub_module.files import read_json, write_json
 
 Scores = dict[str, float]
 
@@ -58,6 +58,13 @@ def best_candidate(step: Step, own: Sequence[Path], val: Path) -> tuple[Path, Sc
     write_json(step.folder / "candidates.json", {"candidates": rows, "best": chosen, "keys": keys})
     assert best is not None  # `choose` refuses an empty list.
     return candidates[chosen].path, scores[chosen], best
+
+
+def figures_of(step: Step, checkpoints: Sequence[Path]) -> dict[Path, Scores]:
+    """What the step's `candidates.json` says of some of the checkpoints that were scored."""
+    rows = read_json(step.folder / "candidates.json")["candidates"]
+    scores = {step.volume / row["checkpoint"]: row["metrics"] for row in rows}
+    return {path: scores[path] for path in (checkpoint.resolve() for checkpoint in checkpoints)}
 
 
 def scores_of(evaluation: Evaluation) -> Scores:

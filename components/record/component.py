@@ -14,19 +14,22 @@ def record(
     training_set: dsl.Output[dsl.Dataset],
     metrics: dsl.Output[dsl.Metrics],
 ) -> None:
-    """Labelme to COCO; the run's first step also resolves its config."""
+    """Labelme to COCO, both as versions; the run's first step also resolves its config."""
+    from components.publish import publishing
     from components.record.annotations import annotation_set
+    from components.record.versions import record_versions
     from components.step import Result, Step, run_step
-    from dataset_tools.record import record as record_set
 
     step = Step("record", volume, run)
 
     def work() -> Result:
-        source = annotation_set(step.config, step.volume, step.progress)
-        out, settings = step.empty_folder(), step.config["dataset"]
-        summary = record_set(source, out, step.standard, settings, progress=step.progress)
+        with publishing(step) as publish:
+            publish.store.check()
+            source = annotation_set(step.config, step.volume, step.progress)
+            summary, tags = record_versions(step, source, publish.catalog)
         counts = {f"num_images_{split}": n for split, n in summary.num_images.items()}
-        return Result({"training_set": out}, {**counts, "num_rejected": len(summary.rejected)})
+        counts["num_rejected"] = summary.num_rejected
+        return Result({"training_set": step.folder}, counts, tags)
 
     outputs = {"training_set": training_set}
     run_step(step, work, outputs=outputs, metrics=metrics, resolve=(config, overrides))

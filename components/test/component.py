@@ -13,6 +13,7 @@ def test(
     metrics: dsl.Output[dsl.Metrics],
 ) -> None:
     """Readings as JSON, annotated pictures, and the figures on images that training never saw."""
+    from components.publish import publishing
     from components.step import Result, Step, run_step
     from components.test.readings import read_test_images
 
@@ -20,7 +21,8 @@ def test(
 
     def work() -> Result:
         test_set = step.path_of(training_set) / "test.json"
-        file, scores = read_test_images(step, step.path_of(model), test_set)
+        with publishing(step, training_set):
+            file, scores = read_test_images(step, step.path_of(model), test_set)
         return Result({"readings": file}, scores)
 
     inputs = [training_set, model]

@@ -12,6 +12,7 @@ def train(
     metrics: dsl.Output[dsl.Metrics],
 ) -> None:
     """mmengine's Runner; killed and started again, it goes on where it was."""
+    from components.publish import publishing
     from components.step import Result, Step, run_step
     from components.user_data import with_weight_files
     from sub_module.engine.train import train as train_model
@@ -19,11 +20,13 @@ def train(
     step = Step("train", volume, run)
 
     def work() -> Result:
-        config = with_weight_files(step.config, step.volume)
-        result = train_model(config, step.path_of(training_set), step.folder, step.progress)
-        return Result(
-            {"candidates": step.write_paths("candidates", result.candidates)}, result.metrics
-        )
+        with publishing(step, training_set) as publish:
+            publish.store.check()
+            config = with_weight_files(step.config, step.volume)
+            result = train_model(config, step.path_of(training_set), step.folder, step.progress)
+            publish.checkpoints({path: {} for path in result.candidates})
+        found = step.write_paths("candidates", result.candidates)
+        return Result({"candidates": found}, result.metrics)
 
     outputs = {"candidates": candidates}
     run_step(step, work, inputs=[training_set], outputs=outputs, metrics=metrics)

@@ -1,8 +1,14 @@
 """A drawn data set: plates on photographs, and how it is split."""
 
 dataset = dict(
-    # A directory of labelme annotations; None: draw one first, as `draw` says.
+    # A version of an annotation set, such as "v3", from the data set repository; it knows its
+    # category. None: the annotations below.
+    version=None,
+    # A directory of labelme annotations; None: draw one first, as `draw` says. What can be used of
+    # either becomes a version itself, unless the same bytes are one already.
     annotations=None,
+    # What new versions are versions of.
+    category="board_dataset",
     draw=dict(
         num_images=4000,
         seed=1,

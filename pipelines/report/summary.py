@@ -27,9 +27,10 @@ def summarize(run: RunFiles) -> dict[str, Any]:
         Plain data: `run`, `metrics` (`mAP`, `dv_mAP` and `EIR` always, null where the model or the
         run has none), `candidates` (each with `checkpoint`, `family`, `epoch`, `metrics` and
         whether it was the `best`), `seconds` (of the last attempt), `errors` by
-        component, `model.path`, `dataset.name`, `.counts`, `.rejected` (the first files that were
-        left out, each with `file` and `reason`) and `.rejected_file` (which names all of them),
-        `pipeline`, `version`, `overrides`, `versions`, `machine.num_cores` and `.memory_gb`.
+        component, `model.path` and `.url` (in the store), `dataset.name`, `.annotation_set` and
+        `.training_set` (tags of the data set repository), `.counts`, `.rejected` (the first files
+        that were left out, each with `file` and `reason`) and `.rejected_file` (which names all of
+        them), `pipeline`, `version`, `overrides`, `versions`, `machine.num_cores` and `.memory_gb`.
     """
     steps = {step.component: step for step in run.steps}
     metrics: dict[str, Any] = dict.fromkeys(("mAP", "dv_mAP", "EIR", "wrong_share"))
@@ -37,15 +38,18 @@ def summarize(run: RunFiles) -> dict[str, Any]:
     for name in ("evaluate", "test"):
         metrics |= steps[name].metrics if name in steps else {}
     metrics |= run.test_metrics
+    published = {name: at for step in run.steps for name, at in step.published.items()}
     return {
         "run": run.name,
         "metrics": {name: _finite(value) for name, value in metrics.items()},
         "candidates": [asdict(candidate) for candidate in run.evaluation.candidates],
         "seconds": {step.component: step.seconds for step in run.steps},
         "errors": {step.component: step.error for step in run.steps if step.error},
-        "model": {"path": _model_path(run)},
+        "model": {"path": _model_path(run), "url": published.get("model")},
         "dataset": {
             "name": _dataset_name(run.config.get("dataset", {})),
+            "annotation_set": published.get("annotation_set"),
+            "training_set": published.get("training_set"),
             "counts": steps["record"].metrics if "record" in steps else {},
             "rejected": list(run.rejected[:_MAX_REJECTED]),
             "rejected_file": str(run.rejected_file) if run.rejected else None,
@@ -74,6 +78,8 @@ def _model_path(run: RunFiles) -> str | None:
 
 
 def _dataset_name(dataset: dict[str, Any]) -> str:
+    if dataset.get("version") is not None:
+        return f"version {dataset['version']}"
     if dataset.get("annotations") is not None:
         return Path(dataset["annotations"]).name
     draw = dataset.get("draw", {})

@@ -46,6 +46,8 @@ def test_user_data(tmp_path: Path) -> None:
     both = {"dataset": {"annotations": str(tmp_path), "draw": {"photos": "gone"}}}
     assert user_data(both, tmp_path) == {"dataset.annotations": tmp_path}, "nothing is drawn"
     assert user_data({"dataset": {"annotations": None, "draw": {}}}, tmp_path) == {}
+    version = {"version": "v3", "annotations": None, "draw": {"photos": "gone"}}
+    assert user_data({"dataset": version}, tmp_path) == {}, "a version is nobody's directory"
     with pytest.raises(DataError, match=r"^dataset\.draw\.photos: there is no directory gone$"):
         user_data({"dataset": {"draw": {"photos": "gone"}}}, tmp_path)
     with pytest.raises(ConfigError, match=r"dataset\.annotations: expected the path.* got 2024"):

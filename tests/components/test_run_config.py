@@ -25,6 +25,13 @@ from sub_module.metrics.readings import score_readings
         pytest.param({"dataset.split.val": 0}, r"dataset\.split\.val", id="nothing to choose with"),
         pytest.param({"dataset.split.test": 0.0}, r"dataset\.split\.test", id="nothing to test"),
         pytest.param({"dataset.split.train": -1}, r"dataset\.split\.train", id="less than none"),
+        pytest.param({"dataset.version": 3}, r"dataset\.version: .* got 3", id="a number"),
+        pytest.param({"dataset.category": None}, r"dataset\.category: .* null", id="of nothing"),
+        pytest.param(
+            {"dataset.version": "v3", "dataset.annotations": "here"},
+            r"dataset\.version and dataset\.annotations",
+            id="two sets",
+        ),
         pytest.param({"train.max_epoch": 1}, r"train\.max_epochs", id="an unknown key"),
     ],
 )

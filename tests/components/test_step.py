@@ -180,6 +180,35 @@ def test_config_mistake_is_the_first_steps_failure(volume: Volume) -> None:
     assert "number" in volume.record["error"]
 
 
+def test_published_names_reach_the_steps_to_come(volume: Volume) -> None:
+    out = volume.root / "out.txt"
+    out.touch()
+    volume.run(work=lambda: Result({"out": out}, published={"training_set": "train-v3"}))
+    assert volume.metadata["training_set"] == "train-v3"
+    assert volume.record["published"] == {"training_set": "train-v3"}
+    volume.run(work=_crash)
+    assert volume.metadata["training_set"] == "train-v3", "of a step that is done already too"
+
+
+def test_done_elsewhere_is_done_again_here(volume: Volume, monkeypatch: pytest.MonkeyPatch) -> None:
+    volume.run()
+    for name, place in {
+        "PLATEFLOW_STORE": "gs://bucket",
+        "PLATEFLOW_DATABASE_URL": "mysql+pymysql://u:secret@db.example/plates?password=secret",
+        "PLATEFLOW_DATASETS": "https://u:secret@git.example/sets.git",
+    }.items():
+        worked = volume.worked
+        monkeypatch.setenv(name, place)
+        volume.run()
+        volume.run()
+        assert volume.worked == worked + 1, name
+    monkeypatch.setenv("PLATEFLOW_DATABASE_URL", "mysql+pymysql://u:other@db.example/plates")
+    volume.run()
+    assert volume.worked == 4, "a new password is no other place"
+    assert volume.record["inputs"]["places"]["datasets"] == "git.example/sets.git"
+    assert "secret" not in json.dumps(volume.record)
+
+
 def test_several_files_as_one_output(tmp_path: Path) -> None:
     step = Step("train", str(tmp_path), "r1")
     paths = [tmp_path / "runs/r1/train/best.pth", tmp_path / "runs/r1/train/last.pth"]

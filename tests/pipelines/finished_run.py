@@ -35,6 +35,8 @@ def make_run(run_dir: Path, num_images: int = 24, seed: int = 1) -> Path:
     figures = {"mAP": 0.871, "EIR": 0.875, "wrong_share": 0.125, "num_images": float(num_images)}
     write(run_dir / "test/readings.json", {"images": images, "metrics": figures})
     _write_evaluation(run_dir / "evaluate", images)
+    sets = {"annotation_set": "ann-v3", "training_set": "train-v7"}
+    published = {"record": sets, "deploy": {"model": "gs://plates/models/r/onnx-1"}}
     steps: list[tuple[str, float, dict[str, float], dict[str, str]]] = [
         ("record", 14.2, {"num_train": 2400, "num_val": 300, "num_rejected": 0}, {}),
         ("train", 371.9, {"EIR": 0.981}, {"model": "runs/r/train/best.pth"}),
@@ -45,6 +47,7 @@ def make_run(run_dir: Path, num_images: int = 24, seed: int = 1) -> Path:
     for number, (component, seconds, metrics, outputs) in enumerate(steps):
         state = {"component": component, "started": 1000.0 + number, "finished": 2000.0 + number}
         state |= {"seconds": seconds, "metrics": metrics, "outputs": outputs, "error": None}
+        state |= {"published": published.get(component, {})}
         write(run_dir / f"steps/{component}.json", state)
     _write_scalars(run_dir / "train/20261121_020000/vis_data/scalars.json", rng)
     return run_dir

@@ -55,13 +55,17 @@ def test_component_is_thin(component: str) -> None:
     assert len(lines) <= 20, "imports, a step, and about ten lines"
 
 
-def test_image_has_the_system_libraries_of_make() -> None:
+def test_image_has_the_libraries_and_programs_of_make() -> None:
     makefile, dockerfile = (
         (ROOT / file).read_text(encoding="utf-8") for file in ("Makefile", "components/Dockerfile")
     )
     libraries = re.search(r"^SYSTEM_LIBRARIES := (.+)$", makefile, re.MULTILINE)
+    programs = re.search(r"^RUNTIME_PROGRAMS := (.+)$", makefile, re.MULTILINE)
     assert libraries is not None
-    assert f"install --yes --no-install-recommends {libraries[1]} " in dockerfile
+    assert programs is not None
+    packages = [pair.split(":")[1] for pair in programs[1].split()]
+    wanted = " ".join([libraries[1], *packages])
+    assert f"install --yes --no-install-recommends {wanted} " in dockerfile
 
 
 def test_images_are_those_that_the_dockerfile_makes(text: str) -> None:

@@ -80,6 +80,8 @@ def test_the_page_shows_what_the_run_achieved(tmp_path: Path) -> None:
     assert "layout one_line read as two_line" in text
     assert "6 min 12 s" in text
     assert "train.max_epochs=3" in text
+    assert "annotation set ann-v3 training set train-v7" in text
+    assert "in the store gs://plates/models/r/onnx-1" in text
     assert page.num["svg"] == 4 + 1
     assert page.num["img"] == 2 + 1 + 1 + 12 + 2
 
@@ -114,6 +116,9 @@ def test_the_json_has_the_promised_keys(tmp_path: Path) -> None:
     assert list(report["seconds"]) == ["record", "train", "evaluate", "test", "deploy"]
     assert report["model"]["path"] == str(tmp_path / "models" / "r")
     assert report["dataset"]["name"] == "drawn, 3000 images, seed 7"
+    assert report["dataset"]["annotation_set"] == "ann-v3"
+    assert report["dataset"]["training_set"] == "train-v7"
+    assert report["model"]["url"] == "gs://plates/models/r/onnx-1"
     assert report["dataset"]["counts"]["num_train"] == 2400
     assert report["overrides"] == {"train.max_epochs": 3}
     assert {"python", "torch", "mmengine", "onnxruntime", "plateflow"} <= set(report["versions"])

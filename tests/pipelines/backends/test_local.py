@@ -127,7 +127,9 @@ def test_finished_run_that_lost_something_goes_on(home: Path) -> None:
         record, _ = run_tiny(home)
         assert record.state == "succeeded"
         assert (run_dir / "report.html").is_file(), damage.__name__
-        assert read_json(run_dir / "report.json")["model"] == {"path": None}, damage.__name__
+        assert read_json(run_dir / "report.json")["model"] == {"path": None, "url": None}, (
+            damage.__name__
+        )
     assert (run_dir / "pipeline.log").read_text().count("first was here") == 1
 
 
