@@ -157,7 +157,7 @@ class Run(Base):
     __table_args__ = (_MYSQL,)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str] = mapped_column(String(200), unique=True)
+    name: Mapped[str] = mapped_column(String(255), unique=True)
     pipeline: Mapped[str] = mapped_column(String(200))
     version: Mapped[str] = mapped_column(String(200))
     state: Mapped[str] = mapped_column(String(20))

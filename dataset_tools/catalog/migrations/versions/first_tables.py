@@ -80,7 +80,7 @@ def _runs() -> None:
     _create(
         "runs",
         sa.Column("id", sa.Integer(), nullable=False),
-        _text("name", 200),
+        _text("name", 255),
         _text("pipeline", 200),
         _text("version", 200),
         _text("state", 20),
