@@ -16,8 +16,6 @@ from sub_module.settings import Settings
 _GIT_SECONDS = 30
 # Up to the last @: people forget to encode the slash of a password.
 _USER_INFO = re.compile(r"(\w+)://(.*)@")
-# The words of a private key that are none.
-_FRAME = re.compile(r"-+|-*(BEGIN|END)|(RSA|PRIVATE)|KEY-*")
 
 
 @dataclass(frozen=True)
@@ -50,25 +48,22 @@ def check_connections(settings: Settings) -> Iterator[Connection]:
 
 
 def _database(settings: Settings) -> Connection:
-    def ask() -> str:
-        # SQLAlchemy takes a second and a half to import.
-        from dataset_tools.catalog import open_catalog
+    # SQLAlchemy takes a second and a half to import.
+    from dataset_tools.catalog import open_catalog
+    from dataset_tools.catalog.connect import catalog_url, shown
 
-        return open_catalog(settings).check()
-
-    names = [
-        *(["PLATEFLOW_DATABASE_URL"] if settings.database_url else []),
-        *(["PLATEFLOW_DATABASE_PASSWORD"] if settings.database_password else []),
-    ]
+    variables = {
+        "PLATEFLOW_DATABASE_URL": settings.database_url,
+        "PLATEFLOW_DATABASE_PASSWORD": settings.database_password,
+    }
     where = "in the home"
     if settings.database_url:
-        from dataset_tools.catalog.connect import catalog_url, shown
-
         try:
             where = shown(catalog_url(settings))
         except PlateflowError:
             where = "no URL"
-    return Connection("database", " ".join(names), where, *_tried(ask))
+    set_by = " ".join(name for name, value in variables.items() if value)
+    return Connection("database", set_by, where, *_tried(lambda: open_catalog(settings).check()))
 
 
 def _store(settings: Settings) -> Connection:
@@ -92,7 +87,7 @@ def _repository(settings: Settings) -> Connection:
     def ask() -> str:
         if not settings.datasets and not own.exists():
             return "made with the first version"
-        count = sum(not tag.endswith("^{}") for tag in _remote_tags(settings.datasets or str(own)))
+        count = len(_remote_tags(settings.datasets or str(own)))
         return f"{count} version{'s'[: count != 1]}"
 
     set_by = "PLATEFLOW_DATASETS" if settings.datasets else ""
@@ -102,20 +97,19 @@ def _repository(settings: Settings) -> Connection:
 
 def _remote_tags(url: str) -> list[str]:
     environment = {
-        # Nobody is there to answer a question, and a repository above is not meant.
-        **{name: value for name, value in os.environ.items() if name != "GIT_DIR"},
+        "GIT_SSH_COMMAND": "ssh -o BatchMode=yes -o ConnectTimeout=10",
+        **os.environ,
+        # Nobody is there to answer a question.
         "GIT_TERMINAL_PROMPT": "0",
         "LC_ALL": "C.UTF-8",
     }
-    environment.setdefault("GIT_SSH_COMMAND", "ssh -o BatchMode=yes -o ConnectTimeout=10")
     try:
         done = subprocess.run(
-            ["git", "ls-remote", "--tags", "--", url],
+            ["git", "ls-remote", "--tags", "--refs", "--", url],
             env=environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            encoding="utf-8",
-            errors="replace",
+            text=True,
             timeout=_GIT_SECONDS,
             check=False,
         )
@@ -124,9 +118,8 @@ def _remote_tags(url: str) -> list[str]:
     except subprocess.TimeoutExpired:
         raise DataError(f"no answer in {_GIT_SECONDS} seconds") from None
     if done.returncode:
-        lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-        reasons = [line for line in lines if line.startswith(("fatal: ", "error: "))]
-        raise DataError((reasons or lines or ["git cannot reach it"])[0])
+        reasons = re.findall(r"^(?:fatal|error): .+", done.stderr, re.MULTILINE)
+        raise DataError(reasons[0] if reasons else "git cannot reach it")
     return done.stdout.splitlines()
 
 
@@ -159,22 +152,15 @@ def _tried(ask: Callable[[], str]) -> tuple[bool, str]:
 def _secrets(settings: Settings) -> list[str]:
     """Every value that must not be shown, the longest first."""
     account = settings.service_account
-    found = {
-        value.get_secret_value()
-        for value in (settings.database_password, account.private_key_id)
-        if value
-    }
-    if account.private_key:
-        key = account.private_key.get_secret_value()
-        found.update(word for word in re.split(r"\\n|\s+", key) if not _FRAME.fullmatch(word))
+    given = (settings.database_password, account.private_key_id, account.private_key)
+    password, key_id, key = (value.get_secret_value() if value else "" for value in given)
+    found = {password, key_id, *re.findall(r"[\w+/=]{8,}", key.replace("\\n", "\n"))}
     for url in (settings.database_url, settings.datasets):
         for scheme, info in _USER_INFO.findall(url or ""):
-            user, _, password = info.partition(":")
+            user, _, secret = info.partition(":")
             # A token of a git server may stand where the name does.
-            found |= {password, unquote(password)} | (
-                {user} if scheme.startswith("http") else set()
-            )
-    return sorted(filter(None, found), key=len, reverse=True)
+            found |= {secret, unquote(secret), user if scheme.startswith("http") else ""}
+    return sorted(found - {""}, key=len, reverse=True)
 
 
 def _without(hidden: list[str], text: str) -> str:

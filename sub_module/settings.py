@@ -12,21 +12,17 @@ class ServiceAccount(BaseSettings):
     """A Google service account, from environment variables named as the fields of its key file.
 
     A Kubernetes secret made of that file's lines by `--from-env-file` gives them so: in lower case,
-    without a prefix. `PRIVATE_KEY` or `TYPE` of another program are not taken for them.
+    without a prefix. `PRIVATE_KEY` of another program is not taken for one. What else the file
+    holds, nobody needs for a token.
     """
 
-    model_config = SettingsConfigDict(case_sensitive=True, env_ignore_empty=True)
+    model_config = SettingsConfigDict(case_sensitive=True, env_ignore_empty=True, extra="ignore")
 
-    type: str | None = None
     project_id: str | None = None
     private_key_id: SecretStr | None = None
     private_key: SecretStr | None = None
     client_email: str | None = None
-    client_id: str | None = None
-    auth_uri: str | None = None
     token_uri: str | None = None
-    auth_provider_x509_cert_url: str | None = None
-    client_x509_cert_url: str | None = None
     universe_domain: str | None = None
 
 

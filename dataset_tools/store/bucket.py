@@ -4,31 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import hashlib
 import random
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from inspect import unwrap
 from pathlib import Path
 from typing import Any, TypeVar
 
-from dataset_tools.store.google import find_credentials, quiet_gcsfs
-from dataset_tools.store.manifest import Content, md5
+import aiohttp
+import requests  # type: ignore[import-untyped]
+from fsspec.callbacks import Callback  # type: ignore[import-untyped]
+from gcsfs.core import GCSFileSystem  # type: ignore[import-untyped]
+from gcsfs.retry import ChecksumError, HttpError  # type: ignore[import-untyped]
+from google.auth.exceptions import GoogleAuthError, TransportError
+
+from dataset_tools.store.google import find_credentials, quiet_gcsfs, said_by_google
+from dataset_tools.store.manifest import Content
 from dataset_tools.store.place import Place
-from dataset_tools.store.urls import StoreUrl
 from sub_module.errors import StoreError
 from sub_module.files import reason_of
 from sub_module.settings import Settings
-
-# Before the import below.
-quiet_gcsfs()
-
-import aiohttp  # noqa: E402
-import requests  # type: ignore[import-untyped]  # noqa: E402
-from fsspec.callbacks import Callback  # type: ignore[import-untyped]  # noqa: E402
-from gcsfs.core import GCSFileSystem  # type: ignore[import-untyped]  # noqa: E402
-from gcsfs.retry import ChecksumError, HttpError  # type: ignore[import-untyped]  # noqa: E402
-from google.auth.exceptions import GoogleAuthError, TransportError  # noqa: E402
 
 _Result = TypeVar("_Result")
 # What a server says that may be well again soon.
@@ -40,11 +36,11 @@ _TRANSIENT = (
     asyncio.TimeoutError,
 )
 # ValueError: gcsfs makes it of a request that the server calls invalid.
-_FAILURES = (*_TRANSIENT, HttpError, GoogleAuthError, OSError, ValueError)
+_FAILURES = (*_TRANSIENT, HttpError, ChecksumError, GoogleAuthError, OSError, ValueError)
 _LONGEST_PAUSE_SECONDS = 8.0
 _CONNECT_SECONDS = 10.0
 _SILENCE_SECONDS = 60.0
-# From this size on, which is gcsfs's own, a file is sent in pieces.
+# From this size on, which is gcsfs's own, a file is not read into memory at once.
 _LARGE_BYTES = 5 << 20
 _PIECE_BYTES = 8 << 20
 
@@ -54,12 +50,13 @@ class Bucket(Place):
 
     num_threads = 16
 
-    def __init__(self, settings: Settings, where: StoreUrl, patience_seconds: float) -> None:
+    def __init__(self, settings: Settings, url: str, patience_seconds: float) -> None:
         """Ask Google for a token.
 
         Raises:
             StoreError: Google gives none, or the service account's key cannot be read.
         """
+        quiet_gcsfs()
         credentials = find_credentials(settings)
         self._is_anonymous = credentials is None
         fs = _PatientFileSystem(
@@ -73,69 +70,47 @@ class Bucket(Place):
             ),
             session_kwargs={"trust_env": True},
         )
-        super().__init__(fs, str(where), where.path)
-        self._bucket = where.bucket
+        super().__init__(fs, url)
+        self._bucket = self._root.partition("/")[0]
 
-    def read(self, key: str, start: int | None = None, end: int | None = None) -> bytes:
-        """See `Place`."""
-        return bytes(self._ask(self._fs.cat_file, self.path(key), start=start, end=end))
-
-    def found(self, prefix: str) -> dict[str, Any]:
-        """See `Place`."""
-        folder, _, start = self.path(prefix).rpartition("/")
-        found = self._ask(self._fs.find, folder, prefix=start, detail=True, update_cache=False)
-        return {path.removeprefix(f"{self._root}/"): info for path, info in found.items()}
-
-    def is_same(self, found: Any, content: Content) -> bool:
+    def is_same(self, found: dict[str, Any], content: Content) -> bool:
         """See `Place`; an object composed of others has no MD5, so it is sent anew."""
-        return bool(found["size"] == content.size and _md5(found) == content.md5)
+        md5 = base64.b64decode(found.get("md5Hash", "")).hex()
+        return bool(found["size"] == content.size) and md5 == content.md5
 
     def upload(self, source: Path, key: str, content: Content, step: Callable[[int], None]) -> None:
         """See `Place`."""
-        path = self.path(key)
-        if content.size < _LARGE_BYTES:
-            try:
-                data = source.read_bytes()
-            except OSError as error:
-                raise StoreError(reason_of(error)) from error
-            if md5(data) != content.md5:
-                raise StoreError(f"{source}: it changed while it was stored")
-            self._send_small(data, path)
-            step(content.size)
-            return
         try:
-            self._ask(
-                self._fs.put_file,
-                str(source),
-                path,
-                chunksize=_PIECE_BYTES,
-                consistency="md5",
-                callback=_Steps(step),
-            )
-        except FileNotFoundError:
-            raise StoreError(f"{source}: it vanished while it was stored") from None
-        if not self.is_same(self._ask(self._fs.info, path), content):
-            self.delete(key)
+            if content.size < _LARGE_BYTES:
+                data = source.read_bytes()
+                is_same = hashlib.md5(data, usedforsecurity=False).hexdigest() == content.md5
+                if is_same:
+                    self.write(key, data)
+                    step(content.size)
+            else:
+                options = {
+                    "chunksize": _PIECE_BYTES,
+                    "consistency": "md5",
+                    "callback": _Steps(step),
+                }
+                self._ask(self._fs.put_file, str(source), self.path(key), **options)
+                is_same = self.is_same(self._ask(self._fs.info, self.path(key)), content)
+                if not is_same:
+                    self.delete(key)
+        except OSError as error:
+            raise StoreError(reason_of(error)) from error
+        if not is_same:
             raise StoreError(f"{source}: it changed while it was stored")
 
     def write(self, key: str, content: bytes) -> None:
         """See `Place`."""
-        self._send_small(content, self.path(key))
-
-    def delete(self, key: str) -> None:
-        """See `Place`."""
-        with suppress(FileNotFoundError):
-            self._ask(self._fs.rm_file, self.path(key))
-
-    def _send_small(self, data: bytes, path: str) -> None:
-        try:
-            self._ask(self._fs.pipe_file, path, data, consistency="md5")
-        except _DamagedError:
-            # A multipart request ends with its boundary, and bytes that look like one can be lost;
-            # sent as one piece of a resumable upload nothing is read into them.
-            self._ask(self._fs.pipe_file, path, data, consistency="md5", chunksize=len(data))
+        # Not below the chunk's size: then it would be one part of a multipart request, in which
+        # bytes that look like the boundary are lost.
+        chunk = min(len(content), _PIECE_BYTES) or 1
+        self._ask(self._fs.pipe_file, self.path(key), content, chunksize=chunk, consistency="md5")
 
     def _ask(self, request: Callable[..., _Result], *args: Any, **options: Any) -> _Result:
+        """See `Place`."""
         try:
             return request(*args, **options)
         except FileNotFoundError:
@@ -143,8 +118,6 @@ class Bucket(Place):
             if not self._has_bucket():
                 raise StoreError(f"{self.url}: there is no bucket {self._bucket}") from None
             raise
-        except ChecksumError:
-            raise _DamagedError(f"{self.url}: bytes were damaged on the way") from None
         except _FAILURES as error:
             raise StoreError(f"{self.url}: {self._reason(error)}") from error
 
@@ -159,26 +132,24 @@ class Bucket(Place):
         return True
 
     def _reason(self, error: Exception) -> str:
-        said = " ".join(str(error).split())[:200]
+        lines = str(error).splitlines() or [type(error).__name__]
         if isinstance(error, HttpError):
-            said = " ".join(str(error.message).rpartition(",")[0].split())[:200]
+            said = _short(str(error.message).rpartition(",")[0])
             if str(error.code) == "401" and self._is_anonymous:
                 return "the server wants credentials, and none are set (401)"
             if str(error.code) == "401":
                 return f"the server refuses the credentials (401: {said})"
             return f"the server answers {error.code} ({said})"
-        if said.startswith("Forbidden: "):
+        if lines[0].startswith("Forbidden: "):
             # Then the path, and in the second line the server's reason.
-            return f"access refused (403): {' '.join(str(error).splitlines()[1:])[:200]}"
+            return f"access refused (403): {_short(' '.join(lines[1:]))}"
+        if isinstance(error, GoogleAuthError):
+            return said_by_google(error)
         if isinstance(error, asyncio.TimeoutError):
             return "the server gives no answer"
         if isinstance(error, aiohttp.ClientConnectorError):
             return f"cannot be reached at {error.host}: {error.os_error.strerror or error.os_error}"
-        return said or type(error).__name__
-
-
-class _DamagedError(StoreError):
-    """What the server has is not what was sent."""
+        return _short(" ".join(lines))
 
 
 class _PatientFileSystem(GCSFileSystem):  # type: ignore[misc]
@@ -229,6 +200,5 @@ def _may_pass(error: Exception) -> bool:
     return isinstance(error, _TRANSIENT)
 
 
-def _md5(info: dict[str, Any]) -> str | None:
-    said = info.get("md5Hash")
-    return base64.b64decode(said).hex() if said else None
+def _short(text: str) -> str:
+    return " ".join(text.split())[:200]

@@ -10,28 +10,26 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
-from dataset_tools.store.urls import store_url
+from dataset_tools.store.place import store_url
 from sub_module.errors import StoreError
 from sub_module.settings import Settings
 
 if TYPE_CHECKING:
     from google.auth.credentials import Credentials
+    from google.auth.exceptions import GoogleAuthError
 
 _SCOPE = "https://www.googleapis.com/auth/devstorage.read_write"
 # A token, a signature, a line of a key; no server should say them, and none is repeated.
 _LONG_WORD = re.compile(r"[\w+/=.-]{20,}")
 # What Google's key files say; a secret may leave it out.
-_DEFAULTS = {
-    "type": "service_account",
-    "token_uri": "https://oauth2.googleapis.com/token",
-    "universe_domain": "googleapis.com",
-}
+_TOKEN_URI = "https://oauth2.googleapis.com/token"
 # Without these there is no asking for a token; if none is set, there is no service account.
 _NEEDED = ("private_key", "client_email")
+_KEY_FILE = "GOOGLE_APPLICATION_CREDENTIALS"
 
 
 def service_account(settings: Settings) -> dict[str, str] | None:
@@ -41,14 +39,14 @@ def service_account(settings: Settings) -> dict[str, str] | None:
     quotes around a value are gone: `kubectl create secret --from-env-file` keeps both.
 
     Raises:
-        StoreError: A field that is needed is missing, or it is no service account.
+        StoreError: A field that is needed is missing.
     """
-    fields = {}
+    fields = {"type": "service_account", "token_uri": _TOKEN_URI}
     for name, value in settings.service_account:
         text = value.get_secret_value() if isinstance(value, SecretStr) else value
-        if text and (text := _unquoted(text)):
+        if text := (text or "").strip().strip("\"'").strip():
             fields[name] = text
-    present = [name for name in (*_NEEDED, "private_key_id") if name in fields]
+    present = [name for name in _NEEDED if name in fields]
     if not present:
         return None
     for name in _NEEDED:
@@ -56,10 +54,8 @@ def service_account(settings: Settings) -> dict[str, str] | None:
             raise StoreError(
                 f"service account: {name} is not set in the environment, but {present[0]} is"
             )
-    if fields.get("type", "service_account") != "service_account":
-        raise StoreError("service account: the environment's type is not service_account")
     fields["private_key"] = fields["private_key"].replace("\\n", "\n").strip() + "\n"
-    return _DEFAULTS | fields
+    return fields
 
 
 def credentials_source(settings: Settings) -> tuple[str, str]:
@@ -68,11 +64,11 @@ def credentials_source(settings: Settings) -> tuple[str, str]:
     Nothing of it is secret. A service account that cannot be used is described all the same.
     """
     fields = settings.service_account
-    if names := [name for name in (*_NEEDED, "private_key_id") if getattr(fields, name)]:
+    if names := [name for name in _NEEDED if getattr(fields, name)]:
         return " ".join(names), fields.client_email or "a service account"
-    if file := os.environ.get("GOOGLE_APPLICATION_CREDENTIALS"):
-        return "GOOGLE_APPLICATION_CREDENTIALS", file
-    return "", "nobody, to an emulator" if emulator_url() else "this machine's, if it has any"
+    if os.environ.get(_KEY_FILE):
+        return _KEY_FILE, _key_file()
+    return "", "nobody, to an emulator" if _emulator_url() else "this machine's, if it has any"
 
 
 @contextmanager
@@ -120,10 +116,10 @@ def dvc_remote(
         StoreError: The store's URL cannot be used.
     """
     url = store_url(settings)
-    if url.scheme == "file":
-        return {"url": f"{url.path}/{name}"}
+    if url.startswith("file://"):
+        return {"url": f"{url.removeprefix('file://')}/{name}"}
     options = {"url": f"{url}/{name}"}
-    if emulator := emulator_url():
+    if emulator := _emulator_url():
         options["endpointurl"] = emulator
     if credentials:
         options["credentialpath"] = str(credentials)
@@ -132,16 +128,8 @@ def dvc_remote(
     return options
 
 
-def emulator_url() -> str | None:
-    """Where a server stands in for Google's, from STORAGE_EMULATOR_HOST."""
-    host = os.environ.get("STORAGE_EMULATOR_HOST")
-    if not host or host == "default":
-        return None
-    return host if host.startswith(("http://", "https://")) else f"http://{host}"
-
-
 def quiet_gcsfs() -> None:
-    """Before gcsfs is imported, here or in a child process: no long wait, and no tracebacks."""
+    """For this process and its children: gcsfs does not wait long, and logs no tracebacks."""
     # It asks whether a bucket is of an experimental kind, and an emulator lets it wait a minute.
     os.environ["GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT"] = "false"
     # It logs the traceback of every error that it raises.
@@ -157,28 +145,41 @@ def find_credentials(settings: Settings) -> Credentials | None:
     account = service_account(settings)
     if account is None and _is_anonymous():
         return None
-    from google.auth import exceptions
+    import google.auth
+    from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError, TransportError
     from google.auth.transport.requests import Request
 
+    who = account["client_email"] if account else _key_file() or "this machine's workload identity"
     try:
-        credentials = _account_credentials(account) if account else _default_credentials()
-        if credentials is not None:
-            credentials.refresh(Request())  # type: ignore[no-untyped-call]
+        if account:
+            credentials = _account_credentials(account)
+        else:
+            credentials, _ = google.auth.default(scopes=[_SCOPE])
+        credentials.refresh(Request())  # type: ignore[no-untyped-call]
         return credentials
-    except exceptions.TransportError:
-        raise StoreError(f"Google cannot be asked for a token ({_who(account)})") from None
-    except exceptions.RefreshError as error:
-        # `invalid_grant: Invalid JWT Signature.`; the rest is the whole answer.
-        said = str(error.args[0]) if error.args else "no reason given"
-        reason = " ".join(_LONG_WORD.sub("***", said).split())[:200]
-        raise StoreError(f"Google gives no token to {_who(account)}: {reason}") from None
+    except (DefaultCredentialsError, OSError, ValueError):
+        if os.environ.get(_KEY_FILE):
+            reason = "is no credentials file that can be used"
+            raise StoreError(f"{_KEY_FILE}: {_key_file()} {reason}") from None
+        return None
+    except TransportError:
+        raise StoreError(f"Google cannot be asked for a token ({who})") from None
+    except GoogleAuthError as error:
+        raise StoreError(f"Google gives no token to {who}: {said_by_google(error)}") from None
+
+
+def said_by_google(error: GoogleAuthError) -> str:
+    """Why there is no token, in one line, without what could be a secret."""
+    # `invalid_grant: Invalid JWT Signature.`; the rest is the whole answer.
+    said = str(error.args[0]) if error.args else "no reason given"
+    return " ".join(_LONG_WORD.sub("***", said).split())[:200]
 
 
 def _account_credentials(account: dict[str, str]) -> Credentials:
-    from google.oauth2 import service_account as google_service_account
+    from google.oauth2.service_account import Credentials as AccountCredentials
 
     try:
-        credentials: Credentials = google_service_account.Credentials.from_service_account_info(  # type: ignore[no-untyped-call]
+        credentials: Credentials = AccountCredentials.from_service_account_info(  # type: ignore[no-untyped-call]
             account, scopes=[_SCOPE]
         )
         return credentials
@@ -189,36 +190,20 @@ def _account_credentials(account: dict[str, str]) -> Credentials:
         ) from None
 
 
-def _default_credentials() -> Credentials | None:
-    import google.auth
-    from google.auth import exceptions
-
-    try:
-        credentials, _ = google.auth.default(scopes=[_SCOPE])
-        return credentials
-    except exceptions.DefaultCredentialsError:
-        if file := os.environ.get("GOOGLE_APPLICATION_CREDENTIALS"):
-            raise StoreError(
-                f"GOOGLE_APPLICATION_CREDENTIALS: {file} is no credentials file that can be used"
-            ) from None
+def _emulator_url() -> str | None:
+    """Where a server stands in for Google's, from STORAGE_EMULATOR_HOST."""
+    host = os.environ.get("STORAGE_EMULATOR_HOST")
+    if not host or host == "default":
         return None
+    return host if host.startswith(("http://", "https://")) else f"http://{host}"
 
 
 def _is_anonymous() -> bool:
     """Whether nobody has to be asked who we are: an emulator, and no credentials given."""
-    given = ("GOOGLE_APPLICATION_CREDENTIALS", "GCE_METADATA_HOST")
-    return bool(emulator_url()) and not any(map(os.environ.get, given))
+    return bool(_emulator_url()) and not any(map(os.environ.get, (_KEY_FILE, "GCE_METADATA_HOST")))
 
 
-def _who(account: dict[str, Any] | None) -> str:
-    if account:
-        return str(account["client_email"])
-    file = os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
-    return f"the credentials of {file}" if file else "this machine's workload identity"
-
-
-def _unquoted(text: str) -> str:
-    text = text.strip()
-    if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
-        text = text[1:-1].strip()
-    return text
+def _key_file() -> str:
+    """For messages: the file's name; some put the key itself there."""
+    file = os.environ.get(_KEY_FILE, "")
+    return file if re.fullmatch(r"[^{}\n]{0,200}", file) else "(no file's name)"

@@ -3,78 +3,55 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor, as_completed
+import unicodedata
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import TypeVar
 
-from dataset_tools.store.urls import check_file
+from pydantic import TypeAdapter
+
 from sub_module.errors import StoreError
 
 _Item = TypeVar("_Item")
-_READ_BYTES = 1 << 20
+# Google's limit of an object's name, of which the store's prefix and the manifest take some.
+_MAX_NAME_BYTES = 900
 
 
 @dataclass(frozen=True)
 class Content:
-    """A file's bytes: how many, and their MD5 in hex."""
+    """A file's bytes: how many, and their MD5 in hex, which is against damage, not malice."""
 
     size: int
     md5: str
 
 
-@dataclass(frozen=True)
-class Manifest:
-    """A thing in the store.
+# A thing in the store: each of its files by its path below the thing, with forward slashes. A
+# thing that is one file has one, whose path is empty.
+Manifest = dict[str, Content]
+_JSON = TypeAdapter(Manifest)
 
-    Attributes:
-        is_directory: Else it is one file, whose path is empty.
-        files: By path relative to the thing, with forward slashes.
+
+def to_json(manifest: Manifest) -> bytes:
+    """The same for the same thing."""
+    return _JSON.dump_json(dict(sorted(manifest.items())), indent=1)
+
+
+def from_json(content: bytes, url: str) -> Manifest:
+    """What `to_json` gave.
+
+    Raises:
+        StoreError: It is damaged, or names files outside of the thing; `url` begins the line.
     """
-
-    is_directory: bool
-    files: Mapping[str, Content]
-
-    @property
-    def size(self) -> int:
-        """Bytes of all files."""
-        return sum(content.size for content in self.files.values())
-
-    def keys(self, name: str) -> dict[str, Content]:
-        """The objects of the thing under this name."""
-        return {f"{name}/{path}" if path else name: held for path, held in self.files.items()}
-
-    def to_bytes(self) -> bytes:
-        """JSON: `kind`, and of each file its `path`, `size` and `md5`; the same for the same."""
-        files = [
-            {"path": path, "size": held.size, "md5": held.md5}
-            for path, held in sorted(self.files.items())
-        ]
-        kind = "directory" if self.is_directory else "file"
-        return (json.dumps({"kind": kind, "files": files}, indent=1) + "\n").encode()
-
-    @classmethod
-    def from_bytes(cls, content: bytes, url: str) -> Manifest:
-        """What `to_bytes` gave.
-
-        Raises:
-            StoreError: It is damaged, or names files outside of the thing; `url` begins the line.
-        """
-        try:
-            data = json.loads(content)
-            is_directory = {"directory": True, "file": False}[data["kind"]]
-            files = {}
-            for row in data["files"]:
-                path, held = str(row["path"]), Content(int(row["size"]), str(row["md5"]))
-                files[check_file(path, url) if is_directory else ""] = held
-            if not is_directory and len(files) != 1:
-                raise ValueError("a file is one file")
-        except (ValueError, KeyError, TypeError) as error:
-            raise StoreError(f"{url}: its manifest in the store is damaged: {error}") from None
-        return cls(is_directory, files)
+    try:
+        manifest = _JSON.validate_json(content)
+    except ValueError:
+        raise StoreError(f"{url}: its manifest in the store is damaged") from None
+    for path in manifest if set(manifest) != {""} else ():
+        check_path(path, url)
+    return manifest
 
 
 def describe(source: Path, num_threads: int) -> Manifest:
@@ -85,17 +62,18 @@ def describe(source: Path, num_threads: int) -> Manifest:
         OSError: A file cannot be read.
     """
     if source.is_file():
-        return Manifest(False, {"": content_of(source)})
+        return {"": content_of(source)}
     if not source.is_dir():
         raise StoreError(f"{source}: no such file or directory")
-    files: dict[str, Content] = {}
+    manifest: Manifest = {}
 
     def add(path: Path) -> None:
         name = path.relative_to(source).as_posix()
-        files[check_file(name, str(source))] = content_of(path)
+        check_path(name, str(source))
+        manifest[name] = content_of(path)
 
     in_parallel(add, _files(source), num_threads)
-    return Manifest(True, dict(sorted(files.items())))
+    return manifest
 
 
 def content_of(path: Path) -> Content:
@@ -104,41 +82,33 @@ def content_of(path: Path) -> Content:
     Raises:
         OSError: It cannot be read.
     """
-    size, digest = 0, hashlib.md5(usedforsecurity=False)
     with path.open("rb") as file:
-        while block := file.read(_READ_BYTES):
-            digest.update(block)
-            size += len(block)
-    return Content(size, digest.hexdigest())
+        digest = hashlib.file_digest(file, "md5")
+        return Content(file.tell(), digest.hexdigest())
 
 
-def md5(data: bytes) -> str:
-    """A checksum, in hex; against damage, not against malice."""
-    return hashlib.md5(data, usedforsecurity=False).hexdigest()
+def check_path(path: str, where: str) -> None:
+    """Make sure that a name, or a file's path below one, can be in a store.
 
-
-def copy(source: Path, into: BinaryIO, step: Callable[[int], None]) -> Content:
-    """Copy a file's bytes; `step` is told how many more; gives what was copied."""
-    size, digest = 0, hashlib.md5(usedforsecurity=False)
-    with source.open("rb") as file:
-        while block := file.read(_READ_BYTES):
-            digest.update(block)
-            into.write(block)
-            size += len(block)
-            step(len(block))
-    return Content(size, digest.hexdigest())
+    Raises:
+        StoreError: It would leave the store, or no store can hold it; `where` begins the line.
+    """
+    reason = None
+    if any(part in ("", ".", "..") for part in path.split("/")):
+        reason = "a part is empty, '.' or '..'"
+    elif any(unicodedata.category(letter) in ("Cc", "Cs") for letter in path):
+        reason = "it holds a control character, or is not UTF-8"
+    elif len(path.encode()) > _MAX_NAME_BYTES:
+        reason = f"it is longer than {_MAX_NAME_BYTES} bytes"
+    if reason:
+        raise StoreError(f"{where}: {path!r} is no name in a store: {reason}")
 
 
 def in_parallel(work: Callable[[_Item], None], items: Iterable[_Item], num_threads: int) -> None:
-    """Do the work for each item; the first error ends it, and what has not begun is left."""
+    """Do the work for each item; an error ends it, and what has not begun is left."""
     with ThreadPoolExecutor(num_threads) as pool:
-        futures = [pool.submit(work, item) for item in items]
-        try:
-            for future in as_completed(futures):
-                future.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+        for _ in pool.map(work, items):
+            pass
 
 
 def _files(directory: Path) -> list[Path]:

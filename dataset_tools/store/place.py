@@ -3,20 +3,72 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
-from dataset_tools.store.manifest import Content, content_of, copy
+from dataset_tools.store.manifest import Content, check_path, content_of
 from sub_module.errors import StoreError
 from sub_module.files import is_disk_full, reason_of
+from sub_module.settings import Settings
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem  # type: ignore[import-untyped]
+
+_Result = TypeVar("_Result")
+# How long a server that fails is asked again.
+PATIENCE_SECONDS = 60.0
+_BLOCK_BYTES = 1 << 20
+
+
+def store_url(settings: Settings) -> str:
+    """`file:///directory` or `gs://bucket/prefix`; the home's own directory when none is set.
+
+    Raises:
+        StoreError: It is neither.
+    """
+    if settings.store is None:
+        return f"file://{(settings.home.absolute() / 'store').as_posix()}"
+    scheme, separator, path = settings.store.partition("://")
+    path = path.rstrip("/")
+    if not separator or scheme not in ("file", "gs"):
+        # Without the rest: URLs of other schemes may hold passwords.
+        said = f"{scheme}:// is unknown" if separator else "it has no scheme"
+        raise StoreError(
+            f"the store's URL (PLATEFLOW_STORE): {said}; give file:///directory or "
+            "gs://bucket/prefix"
+        )
+    if scheme == "file" and not path.startswith("/"):
+        raise StoreError(f"{settings.store}: give an absolute directory, file:///directory")
+    check_path(path.removeprefix("/") if scheme == "file" else path, "PLATEFLOW_STORE")
+    return f"{scheme}://{path}"
+
+
+def open_place(
+    settings: Settings, folder: str = "", patience_seconds: float = PATIENCE_SECONDS
+) -> Place:
+    """The store of the settings, or a folder of it; nothing is asked of it yet.
+
+    Args:
+        settings: Which store, and who we are there.
+        folder: Such as `dvc`; empty: all of it.
+        patience_seconds: How long a request to a server that fails is repeated.
+
+    Raises:
+        StoreError: The store's URL is none, or Google gives no token.
+    """
+    url = f"{store_url(settings)}/{folder}".rstrip("/")
+    if url.startswith("file://"):
+        return Directory(url)
+    # gcsfs takes more than a second to import.
+    from dataset_tools.store.bucket import Bucket
+
+    return Bucket(settings, url, patience_seconds)
 
 
 class Place(ABC):
@@ -29,26 +81,32 @@ class Place(ABC):
     # How many objects are worked on at a time.
     num_threads: int
 
-    def __init__(self, fs: AbstractFileSystem, url: str, root: str) -> None:
-        """`root` is the path of `url` as the file system wants it."""
+    def __init__(self, fs: AbstractFileSystem, url: str) -> None:
+        """`url` is without a slash at the end."""
         self._fs = fs
-        self._root = root
+        self._root = url.partition("://")[2]
         self.url = url
 
     def path(self, key: str) -> str:
         """Where the file system has the object."""
         return f"{self._root}/{key}"
 
-    @abstractmethod
     def read(self, key: str, start: int | None = None, end: int | None = None) -> bytes:
         """An object's bytes, or those from `start` up to `end`."""
+        return bytes(self._ask(self._fs.cat_file, self.path(key), start=start, end=end))
+
+    def found(self, key: str) -> dict[str, dict[str, Any]]:
+        """What fsspec says of the object of this key and of all below it; nothing is no mistake."""
+        found = self._ask(self._fs.find, self.path(key), detail=True)
+        return {path.removeprefix(f"{self._root}/"): info for path, info in found.items()}
+
+    def delete(self, key: str) -> None:
+        """Delete an object; nothing there is no mistake."""
+        with suppress(FileNotFoundError):
+            self._ask(self._fs.rm_file, self.path(key))
 
     @abstractmethod
-    def found(self, prefix: str) -> dict[str, Any]:
-        """What lies under keys that begin with `prefix`, for `is_same`; nothing is no mistake."""
-
-    @abstractmethod
-    def is_same(self, found: Any, content: Content) -> bool:
+    def is_same(self, found: dict[str, Any], content: Content) -> bool:
         """Whether what was found are these bytes, by their checksum."""
 
     @abstractmethod
@@ -64,8 +122,8 @@ class Place(ABC):
         """Make or replace a small object at once."""
 
     @abstractmethod
-    def delete(self, key: str) -> None:
-        """Delete an object; nothing there is no mistake."""
+    def _ask(self, request: Callable[..., _Result], *args: Any, **options: Any) -> _Result:
+        """Do a request of the file system; its errors are those of a place."""
 
 
 class Directory(Place):
@@ -73,113 +131,69 @@ class Directory(Place):
 
     num_threads = 4
 
-    def __init__(self, url: str, root: str) -> None:
+    def __init__(self, url: str) -> None:
         """The directory is made when the first object comes."""
         from fsspec.implementations.local import (  # type: ignore[import-untyped]
             LocalFileSystem,
         )
 
-        super().__init__(LocalFileSystem(), url, root)
+        super().__init__(LocalFileSystem(), url)
 
-    def read(self, key: str, start: int | None = None, end: int | None = None) -> bytes:
+    def is_same(self, found: dict[str, Any], content: Content) -> bool:
         """See `Place`."""
         try:
-            return bytes(self._fs.cat_file(self.path(key), start, end))
-        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
-            raise FileNotFoundError(key) from None
-        except OSError as error:
-            raise self._said(error) from error
-
-    def found(self, prefix: str) -> dict[str, Any]:
-        """See `Place`."""
-        folder, _, start = prefix.rpartition("/")
-        top = Path(self.path(folder)) if folder else Path(self._root)
-        found = {}
-        try:
-            beginnings = [entry for entry in os.scandir(top) if entry.name.startswith(start)]
-        except (FileNotFoundError, NotADirectoryError):
-            return {}
-        except OSError as error:
-            raise self._said(error) from error
-        for entry in beginnings:
-            for path in self._fs.find(entry.path):
-                found[os.path.relpath(path, self._root)] = Path(path)
-        return found
-
-    def is_same(self, found: Any, content: Content) -> bool:
-        """See `Place`."""
-        try:
-            return bool(found.stat().st_size == content.size) and content_of(found) == content
+            return (
+                bool(found["size"] == content.size) and content_of(Path(found["name"])) == content
+            )
         except OSError:
             # What cannot be read is written anew.
             return False
 
     def upload(self, source: Path, key: str, content: Content, step: Callable[[int], None]) -> None:
         """See `Place`."""
-        try:
-            with _replacing(Path(self.path(key))) as file:
-                if copy(source, file, step) != content:
-                    raise StoreError(f"{source}: it changed while it was stored")
-        except OSError as error:
-            raise self._said(error) from error
+        digest = hashlib.md5(usedforsecurity=False)
+        with self._replacing(key) as out, source.open("rb") as file:
+            while block := file.read(_BLOCK_BYTES):
+                digest.update(block)
+                out.write(block)
+                step(len(block))
+            if digest.hexdigest() != content.md5:
+                raise StoreError(f"{source}: it changed while it was stored")
 
     def write(self, key: str, content: bytes) -> None:
         """See `Place`."""
+        with self._replacing(key) as out:
+            out.write(content)
+
+    def _ask(self, request: Callable[..., _Result], *args: Any, **options: Any) -> _Result:
         try:
-            with _replacing(Path(self.path(key))) as file:
-                file.write(content)
+            return request(*args, **options)
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+            raise FileNotFoundError(errno.ENOENT, "no such object", error.filename) from None
         except OSError as error:
-            raise self._said(error) from error
+            raise StoreError(reason_of(error)) from error
 
-    def delete(self, key: str) -> None:
-        """See `Place`."""
-        try:
-            with suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):
-                os.unlink(self.path(key))
-            # A bucket has no empty directories either.
-            with suppress(OSError):
-                folder = Path(self.path(key)).parent
-                while folder != Path(self._root):
-                    folder.rmdir()
-                    folder = folder.parent
-        except OSError as error:
-            raise self._said(error) from error
-
-    def _said(self, error: OSError) -> Exception:
-        # The command line has words of its own for a full disk.
-        if is_disk_full(error):
-            return error
-        if error.errno in (errno.EEXIST, errno.ENOTDIR):
-            return StoreError(f"{error.filename}: a file is where a directory should be")
-        return StoreError(reason_of(error))
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[BinaryIO]:
-    """A new file to fill, which then takes the place of `path` at once."""
-    handle, partial = _new_file(path)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
-        # mkstemp makes files that nobody else may read.
-        os.chmod(partial, 0o644)
-        os.replace(partial, path)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(partial)
-        raise
-
-
-def _new_file(path: Path) -> tuple[int, str]:
-    tries = 5
-    while True:
+    @contextmanager
+    def _replacing(self, key: str) -> Iterator[BinaryIO]:
+        """A new file to fill, which then takes the place of an object at once."""
+        path, partial = Path(self.path(key)), None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            return tempfile.mkstemp(
-                prefix=f".{path.name[:40]}.", suffix=".partial", dir=path.parent
-            )
-        except FileNotFoundError:
-            # Another process may have just deleted the last object of a directory.
-            tries -= 1
-            if not tries:
+            # Not of the whole name, which may be as long as names can be.
+            handle, partial = tempfile.mkstemp(".partial", f".{path.name[:40]}.", path.parent)
+            with os.fdopen(handle, "wb") as file:
+                yield file
+            # mkstemp makes files that nobody else may read.
+            os.chmod(partial, 0o644)
+            os.replace(partial, path)
+        except (FileExistsError, NotADirectoryError) as error:
+            name = error.filename
+            raise StoreError(f"{name}: a file is where a directory should be") from None
+        except OSError as error:
+            # The command line has words of its own for a full disk.
+            if is_disk_full(error):
                 raise
+            raise StoreError(reason_of(error)) from error
+        finally:
+            if partial is not None:
+                Path(partial).unlink(missing_ok=True)

@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import secrets
+import shutil
 import threading
+import zlib
+from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 
-from dataset_tools.store.download import fetch
-from dataset_tools.store.manifest import Content, Manifest, describe, in_parallel
-from dataset_tools.store.place import Directory, Place
-from dataset_tools.store.urls import MANIFEST_SUFFIX, MANIFESTS, StoreUrl, check_name, store_url
+from filelock import FileLock
+
+from dataset_tools.store.manifest import (
+    Content,
+    Manifest,
+    check_path,
+    content_of,
+    describe,
+    from_json,
+    in_parallel,
+    to_json,
+)
+from dataset_tools.store.place import PATIENCE_SECONDS, Place, open_place, store_url
 from sub_module.errors import StoreError
 from sub_module.files import is_disk_full, reason_of
 from sub_module.progress import Progress, silent
 from sub_module.settings import Settings
 
-# How long a server that fails is asked again.
-_PATIENCE_SECONDS = 60.0
 # When somebody waits to be told whether it works at all.
 _SHORT_PATIENCE_SECONDS = 4.0
+# Bytes of one request; so many at a time are in memory for each thread.
+_CHUNK_BYTES = 8 << 20
 
 
 def open_store(settings: Settings) -> Store:
@@ -33,27 +48,29 @@ def open_store(settings: Settings) -> Store:
 class Store:
     """Files and directories by name (`models/run1`).
 
-    A thing is there once its manifest is, which is written last and deleted first: JSON with path,
-    size and MD5 of every file, at `.manifests/<name>.manifest`. So nobody gets half of a thing,
-    and bytes are checked on the way back. While a name gets other bytes it is not there; two that
-    put different bytes under one name at the same time are not kept apart.
+    A thing is there once its manifest is, which is written last: JSON with path, size and MD5 of
+    every file, at `.manifests/<name>.manifest`. So nobody gets half of a thing, and bytes are
+    checked on the way back. In a directory an object is written under a temporary name and
+    renamed; in a bucket an object appears only when it is whole. Servers that fail for a while are
+    asked again, with growing pauses.
 
-    In a directory an object is written under a temporary name and renamed; in a bucket, an object
-    appears only when it is whole. A killed `put` goes on where it was: objects that have the right
-    checksum are not sent again. Servers that fail for a while are asked again, with growing pauses.
+    While a name gets other bytes it is not there; files that it has no more stay in the store, but
+    are no part of it. Two that put different bytes under one name at the same time are not kept
+    apart.
     """
 
-    def __init__(self, settings: Settings, patience_seconds: float = _PATIENCE_SECONDS) -> None:
+    def __init__(self, settings: Settings, patience_seconds: float = PATIENCE_SECONDS) -> None:
         """See `open_store`; a request that keeps failing is repeated for `patience_seconds`."""
         self._settings = settings
         self._patience_seconds = patience_seconds
-        self._where: StoreUrl = store_url(settings)
-        self._place: Place | None = None
-        self._lock = threading.Lock()
-        self.url = str(self._where)
+        self.url = store_url(settings)
+
+    @cached_property
+    def _place(self) -> Place:
+        return open_place(self._settings, patience_seconds=self._patience_seconds)
 
     def put(self, source: Path, name: str, progress: Progress = silent) -> str:
-        """Store a file or a directory; what is there already is not sent again.
+        """Store a file or a directory; objects that are there already are not sent again.
 
         Empty directories are not kept. Progress counts bytes.
 
@@ -65,29 +82,26 @@ class Store:
                 changed meanwhile.
             OSError: The disk of the store is full.
         """
-        key = _manifest_key(name)
-        place = self._open()
+        key, place = self._manifest_key(name), self._place
         try:
             manifest = describe(source, place.num_threads)
         except OSError as error:
             raise StoreError(reason_of(error)) from error
-        old = self._manifest(name, place, must_be_whole=False)
-        if old and old != manifest:
+        wanted, old = to_json(manifest), b""
+        with suppress(FileNotFoundError):
+            old = place.read(key)
+        if old and old != wanted:
             place.delete(key)
-            if old.is_directory != manifest.is_directory:
-                in_parallel(place.delete, old.keys(name), place.num_threads)
-        self._put_objects(place, source, name, manifest, progress)
-        if old != manifest:
-            place.write(key, manifest.to_bytes())
-            if old:
-                stale = old.keys(name).keys() - manifest.keys(name).keys()
-                in_parallel(place.delete, stale, place.num_threads)
+        self._send(source, name, manifest, progress)
+        if old != wanted:
+            place.write(key, wanted)
         return f"{self.url}/{name}"
 
     def get(self, name: str, target: Path, progress: Progress = silent) -> None:
         """Fetch a thing; it appears whole at `target`, every file's checksum compared.
 
-        What a killed `get` has fetched is not fetched again. The same thing at `target` already is
+        Until then its files are gathered beside it, in `.<name of the target>.partial-<number>`,
+        where the next `get` goes on when this one is killed. The same thing at `target` already is
         no mistake. Progress counts bytes.
 
         Raises:
@@ -95,58 +109,26 @@ class Store:
                 used, something else is at `target`, or there is no room for it.
             OSError: The disk is full, or `target` cannot be written.
         """
-        _manifest_key(name)
-        place = self._open()
-        manifest = self._manifest(name, place)
-        if manifest is None:
-            raise StoreError(f"{self.url}/{name}: there is no such thing in the store")
-        fetch(place, name, manifest, target, progress)
-
-    def exists(self, name: str) -> bool:
-        """Whether a whole thing of this name is there.
-
-        Raises:
-            StoreError: The store cannot be used, or the name cannot be.
-        """
-        key = _manifest_key(name)
+        key, url = self._manifest_key(name), f"{self.url}/{name}"
         try:
-            self._open().read(key)
+            manifest = from_json(self._place.read(key), url)
         except FileNotFoundError:
-            return False
-        return True
-
-    def delete(self, name: str) -> None:
-        """Delete a thing and everything below its name, also what a killed `put` left.
-
-        Nothing there is no mistake.
-
-        Raises:
-            StoreError: The store cannot be used, or the name cannot be.
-        """
-        key = _manifest_key(name)
-        place = self._open()
-        place.delete(key)
-        # Manifests first: a thing that lost objects must not be there.
-        for below in (f"{MANIFESTS}/{name}/", name):
-            keys = [
-                found
-                for found in place.found(below)
-                if found.startswith(f"{below.rstrip('/')}/") or found == name
-            ]
-            in_parallel(place.delete, keys, place.num_threads)
-
-    def list(self, prefix: str = "") -> list[str]:
-        """The names of whole things that begin with `prefix`, sorted.
-
-        Raises:
-            StoreError: The store cannot be used.
-        """
-        found = self._open().found(f"{MANIFESTS}/{prefix}")
-        return sorted(
-            key.removeprefix(f"{MANIFESTS}/").removesuffix(MANIFEST_SUFFIX)
-            for key in found
-            if key.endswith(MANIFEST_SUFFIX)
-        )
+            raise StoreError(f"{url}: there is no such thing in the store") from None
+        # "." has a name too.
+        target = target.absolute()
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # Other bytes do not mix with these.
+        number = zlib.crc32(url.encode() + to_json(manifest))
+        partial = target.with_name(f".{target.name}.partial-{number}")
+        lock = target.with_name(f".{target.name}.lock")
+        with FileLock(lock):
+            if self._is_there(manifest, target):
+                _Meter(progress, manifest)(_size(manifest))
+            else:
+                self._fetch(name, manifest, partial, progress)
+                os.rename(partial, target)
+            # Who waits for it finds the thing there.
+            lock.unlink(missing_ok=True)
 
     def check(self) -> None:
         """Write an object, read it and delete it; a server that fails is not given long.
@@ -154,7 +136,8 @@ class Store:
         Raises:
             StoreError: One of these does not work, and why.
         """
-        place = self._new_place(min(self._patience_seconds, _SHORT_PATIENCE_SECONDS))
+        patience_seconds = min(self._patience_seconds, _SHORT_PATIENCE_SECONDS)
+        place = open_place(self._settings, patience_seconds=patience_seconds)
         key, content = f".check-{secrets.token_hex(8)}", secrets.token_bytes(16)
         try:
             place.write(key, content)
@@ -166,11 +149,9 @@ class Store:
         if read != content:
             raise StoreError(f"{self.url}: it gives back other bytes than it was given")
 
-    def _put_objects(
-        self, place: Place, source: Path, name: str, manifest: Manifest, progress: Progress
-    ) -> None:
-        found = place.found(name)
-        meter = _Meter(progress, manifest.size)
+    def _send(self, source: Path, name: str, manifest: Manifest, progress: Progress) -> None:
+        place, found = self._place, self._place.found(name)
+        meter = _Meter(progress, manifest)
 
         def send(item: tuple[str, Content]) -> None:
             path, content = item
@@ -178,46 +159,83 @@ class Store:
             if key in found and place.is_same(found[key], content):
                 meter(content.size)
             else:
-                place.upload(source / path if path else source, key, content, meter)
+                place.upload(source / path, key, content, meter)
 
-        meter(0)
-        in_parallel(send, manifest.files.items(), place.num_threads)
+        in_parallel(send, manifest.items(), place.num_threads)
 
-    def _manifest(self, name: str, place: Place, must_be_whole: bool = True) -> Manifest | None:
-        try:
-            content = place.read(_manifest_key(name))
-        except FileNotFoundError:
-            return None
-        try:
-            return Manifest.from_bytes(content, f"{self.url}/{name}")
-        except StoreError:
-            if must_be_whole:
-                raise
-            return Manifest(True, {})
+    def _fetch(self, name: str, manifest: Manifest, partial: Path, progress: Progress) -> None:
+        meter = _Meter(progress, manifest)
+        missing = {}
+        for path, content in manifest.items():
+            file = partial / path
+            if file.is_file() and content_of(file) == content:
+                meter(content.size)
+            else:
+                missing[path] = content
+        needed = _size(missing) / 1e6
+        if needed > (free := shutil.disk_usage(partial.parent).free / 1e6):
+            raise StoreError(
+                f"{partial.parent}: no room: {needed:.1f} MB to come, {free:.1f} MB free"
+            )
+        if not manifest:
+            partial.mkdir(exist_ok=True)
 
-    def _open(self) -> Place:
-        with self._lock:
-            if self._place is None:
-                self._place = self._new_place(self._patience_seconds)
-            return self._place
+        def get(item: tuple[str, Content]) -> None:
+            path, content = item
+            self._download(f"{name}/{path}" if path else name, content, partial / path, meter)
 
-    def _new_place(self, patience_seconds: float) -> Place:
-        if self._where.scheme == "file":
-            return Directory(self.url, self._where.path)
-        # gcsfs takes more than a second to import.
-        from dataset_tools.store.bucket import Bucket
+        in_parallel(get, missing.items(), self._place.num_threads)
 
-        return Bucket(self._settings, self._where, patience_seconds)
+    def _download(self, key: str, content: Content, file: Path, meter: _Meter) -> None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        # Bytes can be damaged on their way; then they are asked for once more.
+        for _ in range(2):
+            digest = hashlib.md5(usedforsecurity=False)
+            with file.open("wb") as out:
+                for start in range(0, content.size, _CHUNK_BYTES):
+                    end = min(start + _CHUNK_BYTES, content.size)
+                    try:
+                        block = self._place.read(key, start, end)
+                    except FileNotFoundError:
+                        raise StoreError(f"{self.url}/{key}: gone from the store") from None
+                    digest.update(block)
+                    out.write(block)
+                    meter(len(block))
+            if digest.hexdigest() == content.md5:
+                return
+            meter(-file.stat().st_size)
+        raise StoreError(
+            f"{self.url}/{key}: damaged in the store: its MD5 is {digest.hexdigest()}, "
+            f"not {content.md5}"
+        )
+
+    def _is_there(self, manifest: Manifest, target: Path) -> bool:
+        """Whether the very thing is at `target`; False: there is nothing, or an empty directory."""
+        if not os.path.lexists(target):
+            return False
+        if manifest and target.is_dir() and not any(target.iterdir()):
+            return False
+        if describe(target, self._place.num_threads) != manifest:
+            raise StoreError(f"{target}: something else is there already")
+        return True
+
+    def _manifest_key(self, name: str) -> str:
+        check_path(name, self.url)
+        if name.startswith("."):
+            raise StoreError(f"{self.url}: {name!r} is no name in a store: it begins with a dot")
+        # With an ending: `models` and `models/run1` can both be names.
+        return f".manifests/{name}.manifest"
 
 
 class _Meter:
     """Adds up the bytes of all threads for a `Progress`."""
 
-    def __init__(self, progress: Progress, total: int) -> None:
+    def __init__(self, progress: Progress, manifest: Manifest) -> None:
         self._progress = progress
-        self._total = total
+        self._total = _size(manifest)
         self._done = 0
         self._lock = threading.Lock()
+        self(0)
 
     def __call__(self, num_bytes: int) -> None:
         with self._lock:
@@ -225,5 +243,5 @@ class _Meter:
             self._progress(self._done, self._total, "")
 
 
-def _manifest_key(name: str) -> str:
-    return f"{MANIFESTS}/{check_name(name)}{MANIFEST_SUFFIX}"
+def _size(manifest: Manifest) -> int:
+    return sum(content.size for content in manifest.values())

@@ -7,13 +7,10 @@ from pathlib import Path
 
 from dataset_tools.store.manifest import Content as StoreContent
 from dataset_tools.store.manifest import in_parallel
-from dataset_tools.store.place import Directory, Place
-from dataset_tools.store.urls import StoreUrl, store_url
+from dataset_tools.store.place import Place, open_place
 from dataset_tools.versions.dvc import REMOTE
 from dataset_tools.versions.objects import OBJECTS, Cache, Content, object_name
 from sub_module.settings import Settings
-
-_PATIENCE_SECONDS = 60.0
 
 
 def open_remote(settings: Settings) -> Place:
@@ -22,14 +19,7 @@ def open_remote(settings: Settings) -> Place:
     Raises:
         StoreError: The store's URL cannot be used.
     """
-    url = store_url(settings)
-    where = StoreUrl(url.scheme, f"{url.path}/{REMOTE}")
-    if where.scheme == "file":
-        return Directory(str(where), where.path)
-    # gcsfs takes more than a second to import.
-    from dataset_tools.store.bucket import Bucket
-
-    return Bucket(settings, where, _PATIENCE_SECONDS)
+    return open_place(settings, REMOTE)
 
 
 def mend(remote: Place, cache: Cache, content: Content) -> None:

@@ -37,11 +37,6 @@ class Asked:
     path: str
     status: int
 
-    @property
-    def is_upload(self) -> bool:
-        """Whether it sent (a part of) an object."""
-        return self.path.startswith("/upload/")
-
 
 @dataclass
 class _Failure:
@@ -139,8 +134,8 @@ class Gcs:
         self.account = account
 
     def uploads(self) -> list[Asked]:
-        """What was uploaded with success."""
-        return [asked for asked in self.asked if asked.is_upload and asked.status < 400]
+        """What was uploaded with success: the last request of each object."""
+        return [asked for asked in self.asked if "upload_id=" in asked.path and asked.status == 200]
 
     def answer(
         self, method: str, path: str, body: bytes, headers: dict[str, str]

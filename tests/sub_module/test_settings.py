@@ -24,12 +24,12 @@ def test_service_account(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("client_email", "who@host")
     monkeypatch.setenv("PRIVATE_KEY_ID", "of another program")
     monkeypatch.setenv("PLATEFLOW_PROJECT_ID", "not its name")
-    monkeypatch.setenv("type", "")
+    monkeypatch.setenv("token_uri", "")
     account = Settings().service_account
     assert account.private_key
     assert account.private_key.get_secret_value() == "the key"
     assert account.client_email == "who@host"
-    assert (account.private_key_id, account.project_id, account.type) == (None, None, None)
+    assert (account.private_key_id, account.project_id, account.token_uri) == (None, None, None)
 
 
 def test_secrets_are_not_printed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,7 +45,10 @@ def test_the_private_key_in_every_form(
     monkeypatch: pytest.MonkeyPatch, gcs: Gcs, account: ServiceAccount, form: str
 ) -> None:
     _set(monkeypatch, account.environment(form))
-    assert service_account(Settings()) == account.fields
+    found = service_account(Settings())
+    assert found == {key: account.fields[key] for key in found or ()}
+    assert found
+    assert found["private_key"] == account.private_key
 
 
 def test_no_service_account(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,26 +59,22 @@ def test_no_service_account(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("left_out", "changed", "said"),
-    [
-        ("private_key", {}, "private_key is not set in the environment, but client_email is"),
-        ("client_email", {}, "client_email is not set in the environment, but private_key is"),
-        ("", {"type": "authorized_user"}, "the environment's type is not service_account"),
-    ],
+    ("left_out", "other"), [("private_key", "client_email"), ("client_email", "private_key")]
 )
 def test_half_a_service_account(
     monkeypatch: pytest.MonkeyPatch,
     account: ServiceAccount,
     left_out: str,
-    changed: dict[str, str],
-    said: str,
+    other: str,
 ) -> None:
-    environment = {**account.environment("real"), **changed}
-    environment.pop(left_out, None)
+    environment = account.environment("real")
+    del environment[left_out]
     _set(monkeypatch, environment)
     with pytest.raises(StoreError) as raised:
         service_account(Settings())
-    assert str(raised.value) == f"service account: {said}"
+    assert str(raised.value) == (
+        f"service account: {left_out} is not set in the environment, but {other} is"
+    )
 
 
 def test_what_google_fills_in(monkeypatch: pytest.MonkeyPatch, account: ServiceAccount) -> None:
@@ -132,7 +131,7 @@ def test_a_broken_key(
     broken = key[: int(part * len(key))] or "hunter2hunter2"
     _set(monkeypatch, {**account.environment("real"), "private_key": broken})
     with pytest.raises(StoreError) as raised:
-        open_store(Settings(store="gs://bucket")).exists("a")
+        open_store(Settings(store="gs://bucket")).check()
     assert str(raised.value) == (
         "service account: the environment's private_key is no whole RSA key in PEM"
     )
@@ -145,7 +144,7 @@ def test_a_token_that_the_bucket_refuses(
     _set(monkeypatch, account.environment("real"))
     gcs.fail(401)
     with no_more_than(10), pytest.raises(StoreError) as raised:
-        open_store(Settings(store=gcs.store)).list()
+        open_store(Settings(store=gcs.store)).check()
     assert str(raised.value) == (
         f"{gcs.store}: the server refuses the credentials (401: Invalid Credentials)"
     )
@@ -175,6 +174,40 @@ def test_application_credentials(
     )
 
 
+@pytest.mark.parametrize("indent", [None, 1])
+def test_the_key_itself_where_its_file_belongs(
+    monkeypatch: pytest.MonkeyPatch, account: ServiceAccount, indent: int | None
+) -> None:
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", json.dumps(account.fields, indent=indent))
+    settings = Settings(store="gs://bucket")
+    with pytest.raises(StoreError, match="is no credentials file that can be used") as raised:
+        open_store(settings).check()
+    said = f"{raised.value} {credentials_source(settings)}"
+    assert "PRIVATE" not in said
+    assert not [secret for secret in account.secret_lines() if secret in said]
+
+
+def test_workload_identity_of_another_cloud_that_is_refused(
+    monkeypatch: pytest.MonkeyPatch, gcs: Gcs, account: ServiceAccount, tmp_path: Path
+) -> None:
+    write(tmp_path / "subject", b"a-token-of-the-other-cloud")
+    file = tmp_path / "federation.json"
+    federation = {
+        "type": "external_account",
+        "audience": "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/a",
+        "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
+        "token_url": f"{gcs.url}/token",
+        "credential_source": {"file": str(tmp_path / "subject")},
+    }
+    write(file, json.dumps(federation).encode())
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(file))
+    with no_more_than(10), pytest.raises(StoreError) as raised:
+        open_store(Settings(store=gcs.store)).check()
+    assert str(raised.value).startswith(f"Google gives no token to {file}: ")
+    assert "a-token-of-the-other-cloud" not in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
 def test_workload_identity(gcs: Gcs, account: ServiceAccount, tmp_path: Path) -> None:
     # google-auth looks at these when it is imported, so another process has to.
     environment = {
@@ -195,7 +228,8 @@ def test_workload_identity(gcs: Gcs, account: ServiceAccount, tmp_path: Path) ->
     )  # fmt: skip
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert gcs.num_tokens >= 1
-    assert len(gcs.asked) == 3
+    assert len(gcs.asked) == 4
+    assert {asked.status for asked in gcs.asked} == {200}
 
 
 def test_the_credentials_file(
@@ -206,7 +240,7 @@ def test_the_credentials_file(
     _set(monkeypatch, account.environment("escaped"))
     with credentials_file(Settings(), tmp_path / "new") as file:
         assert file
-        assert json.loads(file.read_text()) == account.fields
+        assert json.loads(file.read_text()) == service_account(Settings())
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
         assert file.is_absolute()
     assert list((tmp_path / "new").iterdir()) == []
