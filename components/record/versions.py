@@ -60,8 +60,11 @@ def _annotation_version(
 ) -> Version:
     """The version of an annotation set; a new one of its usable files when it is none."""
     named = named_version(step.config, data_sets)
-    if named is not None and catalog.annotation_set(named.tag) is not None:
-        return named
+    if named is not None:
+        noted = catalog.annotation_set(named.tag)
+        # Of another data set repository a version of this name may hold other files; `add` says so.
+        if noted is not None and noted.content_md5 == named.content_md5:
+            return named
     # A colleague's version, whose rows are in another catalog, is noted in this one too.
     published = data_sets.add(
         annotations,

@@ -14,7 +14,7 @@ from components.step import Step
 from dataset_tools.catalog import open_catalog
 from dataset_tools.record import RecordSummary
 from dataset_tools.versions import DataSets
-from sub_module.errors import DataError
+from sub_module.errors import DataError, PlateflowError
 from sub_module.files import read_json, write_json
 from sub_module.settings import Settings
 from tests.dataset_tools.drawn import digests
@@ -114,6 +114,22 @@ def test_a_colleagues_version_joins_this_catalog(
     (training_set,) = catalog.training_sets()
     assert training_set.tag == tags["training_set"]
     assert _tags(theirs) == ["ann-first", tags["training_set"]]
+
+
+def test_another_set_of_that_name_in_the_catalog(
+    tmp_path: Path, labelled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A model must not be traced to labels that it never saw."""
+    theirs, ours = tmp_path / "theirs", tmp_path / "ours"
+    other = tmp_path / "other"
+    write_set(other, STANDARD, 12, seed=5, size=(64, 48))
+    DataSets(Settings(home=theirs)).add(labelled, "boards", "first", STANDARD)
+    DataSets(Settings(home=ours)).add(other, "boards", "first", STANDARD)
+    monkeypatch.setenv("PLATEFLOW_DATABASE_URL", f"sqlite:///{theirs}/catalog.sqlite3")
+    with pytest.raises(PlateflowError, match="ann-first") as caught:
+        _record(ours, "r1", version="first")
+    assert "\n" not in str(caught.value)
+    assert open_catalog(Settings(home=ours)).training_sets() == []
 
 
 def test_labels_that_nobody_reviewed(tmp_path: Path, labelled: Path) -> None:

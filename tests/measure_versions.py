@@ -1,4 +1,4 @@
-"""What versions cost the record step: `python -m tests.components.measure_versions --images 4000`.
+"""What versions cost the record step: `python -m tests.measure_versions --images 4000`.
 
 Draws a set with the main job's settings into a home of its own, then takes the time of recording
 alone, of the record step's work with versions, and of the same work again, when all is there.
