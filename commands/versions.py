@@ -25,14 +25,11 @@ _NAMES_SHOWN = 20
 
 def register(app: typer.Typer) -> None:
     """Make them commands of a group."""
-    for name, command in [
-        ("add", add),
-        ("pull", pull),
-        ("list", list_versions),
-        ("diff", diff),
-        ("gc", gc),
-    ]:
-        app.command(name)(command)
+    app.command("add")(add)
+    app.command("pull")(pull)
+    app.command("list")(list_versions)
+    app.command("diff")(diff)
+    app.command("gc")(gc)
 
 
 def add(
@@ -114,6 +111,9 @@ def list_versions(as_json: JsonOption = False) -> None:
         ]
         typer.echo(json.dumps(rows, indent=2))
         return
+    if not found:
+        say("no versions yet; `dataset add DIR` makes the first")
+        return
     table(
         ["version", "of", "category", "created", "files", "MB", "content", "in the catalog"],
         [
@@ -166,13 +166,22 @@ def gc(
     ] = False,
     yes: YesOption = False,
 ) -> None:
-    """Delete files that no version needs any more."""
+    """Delete files that no version needs any more, such as those of an add that failed.
+
+    --store: the store must serve no other data set repository, and nobody may add meanwhile.
+    """
     from dataset_tools.versions import DataSets
 
+    data_sets = DataSets(Settings())
     if not yes:
-        where = "the cache and the store (nobody may add meanwhile)" if store else "the cache"
+        if store:
+            say(
+                f"Versions of other data set repositories than {data_sets.repository_url} that are "
+                f"in {data_sets.store_url} would be lost, and what somebody adds meanwhile."
+            )
+        where = "the cache and the store" if store else "the cache"
         typer.confirm(f"Delete what no version needs from {where}?", abort=True, err=True)
-    freed = DataSets(Settings()).gc(store)
+    freed = data_sets.gc(store)
     rows = [["cache", str(freed.num_cached), f"{freed.cached_bytes / 1e6:.1f}"]]
     if store:
         rows.append(["store", str(freed.num_stored), f"{freed.stored_bytes / 1e6:.1f}"])

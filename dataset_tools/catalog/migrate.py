@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,8 @@ HEAD = "0001"
 FIRST_SYSTEM_TABLES = frozenset({"ann_data", "image_data", "train_data"})
 _VERSION_TABLE = "alembic_version"
 _WAIT_SECONDS = 120
+# Alembic keeps what it works on in a global of its module.
+_ONE_THREAD = threading.Lock()
 
 
 def migrate(engine: Engine, name: str) -> None:
@@ -42,7 +45,7 @@ def migrate(engine: Engine, name: str) -> None:
             return
     if engine.dialect.name == "sqlite":
         use_wal(Path(str(engine.url.database)))
-    with _alone(engine, name) as connection:
+    with _ONE_THREAD, _alone(engine, name) as connection:
         found = _revision(connection)
         if found == HEAD:
             return

@@ -1,8 +1,8 @@
 """Versions of data sets: git tags for names, DVC for bytes, the catalog for what is in them."""
 
 from dataset_tools.versions.data_sets import DataSets
-from dataset_tools.versions.gc import Freed
 from dataset_tools.versions.listing import ListedVersion, Noted
+from dataset_tools.versions.remote import Freed
 from dataset_tools.versions.version import Kind, Published, Version
 
 __all__ = ["DataSets", "Freed", "Kind", "ListedVersion", "Noted", "Published", "Version"]

@@ -10,16 +10,15 @@ from typing import TYPE_CHECKING
 from dataset_tools.store import open_store
 from dataset_tools.versions.drafts import Draft
 from dataset_tools.versions.dvc import open_dvc
-from dataset_tools.versions.gc import Freed, collect_garbage
-from dataset_tools.versions.listing import ListedVersion, annotation_tag, lacking, listed
+from dataset_tools.versions.listing import ListedVersion, find_version, listed
 from dataset_tools.versions.publish import fill_in, find_same, publish
-from dataset_tools.versions.pull import Puller
-from dataset_tools.versions.remote import mend, open_remote
-from dataset_tools.versions.repository import Clone, open_origin
+from dataset_tools.versions.pull import Pull
+from dataset_tools.versions.remote import Freed, Remote
+from dataset_tools.versions.repository import Clone, open_origin, origin_url, shown_url
 from dataset_tools.versions.stage import stage_annotations, stage_training
 from dataset_tools.versions.version import Kind, Published, Version, check_name, pointer
 from dataset_tools.versions.work import Workshop
-from sub_module.errors import DataError
+from sub_module.errors import CatalogError, DataError, StoreError
 from sub_module.files import is_disk_full, reason_of
 from sub_module.plates.standard import PlateStandard
 from sub_module.progress import Progress, silent
@@ -42,6 +41,20 @@ class DataSets:
         """Versions as the settings say; nothing is made or asked yet."""
         self._settings = settings
         self._workshop = Workshop(settings.home.resolve() / "versions")
+
+    @property
+    def repository_url(self) -> str:
+        """The data set repository, without a password."""
+        return shown_url(origin_url(self._settings))
+
+    @property
+    def store_url(self) -> str:
+        """Where the bytes of versions are.
+
+        Raises:
+            StoreError: The store's URL cannot be used.
+        """
+        return self._remote().url
 
     def add(
         self,
@@ -122,14 +135,14 @@ class DataSets:
         check_name("category", category)
         with self._at_work() as (work, clone):
             catalog = self._check_servers(version)
-            source = _find(clone.versions(), annotation_tag)
+            source = find_version(clone.versions(), annotation_tag)
             draft = stage_training(
                 directory,
                 clone.folder / Kind.TRAINING / category,
                 self._workshop.cache,
                 category,
                 source.tag,
-                Puller(self._settings, self._workshop.cache).listing(source).files,
+                self._remote().listing(source).files,
                 standard,
                 split,
                 progress,
@@ -151,9 +164,14 @@ class DataSets:
             StoreError: The store cannot be read, or files in it are missing or damaged.
         """
         with self._at_work() as (work, clone):
-            version = _find(clone.versions(), tag)
-            puller = Puller(self._settings, self._workshop.cache)
-            puller.pull(version, out, editable, clone, work, progress)
+            version = find_version(clone.versions(), tag)
+            if out.exists() and (not out.is_dir() or any(out.iterdir())):
+                raise DataError(f"{out}: already exists and is not empty")
+            remote = self._remote()
+            content = remote.listing(version)
+            clone.write_pointer(version)
+            with open_dvc(self._settings, clone.folder, work, self._workshop.cache.root) as dvc:
+                Pull(version, content, out, editable, remote, dvc, progress).run()
 
     def versions(self) -> list[Version]:
         """All versions of both kinds, oldest first.
@@ -172,7 +190,7 @@ class DataSets:
         Raises:
             DataError: There is none; the message names what there is.
         """
-        return _find(self.versions(), name)
+        return find_version(self.versions(), name)
 
     def listed(self) -> list[ListedVersion]:
         """All versions, oldest first, with what the catalog knows of each.
@@ -195,19 +213,15 @@ class DataSets:
             CatalogError: The database cannot be reached, or lacks a version.
         """
         catalog = self._catalog()
-        tags = []
-        for name in (old, new):
-            tag = annotation_tag(catalog, name)
-            if tag is None:
-                raise lacking(catalog, self.find(name))
-            tags.append(tag)
-        return tags[0], tags[1], catalog.diff(*tags)
+        old_tag, new_tag = (self._noted_tag(catalog, name) for name in (old, new))
+        return old_tag, new_tag, catalog.diff(old_tag, new_tag)
 
     def gc(self, store: bool) -> Freed:
         """Delete bytes that no version needs any more from the cache.
 
         Args:
-            store: From the store too. No other machine may be adding meanwhile.
+            store: From the store too, which must serve no other data set repository; no other
+                machine may be adding meanwhile.
 
         Raises:
             DataError: Another command is at work in this home.
@@ -215,8 +229,23 @@ class DataSets:
         """
         with _plain_errors(), self._workshop.alone() as work:
             clone = Clone(open_origin(self._settings, work), work / "repository")
-            puller = Puller(self._settings, self._workshop.cache)
-            return collect_garbage(clone.versions(), puller, store)
+            return self._remote().collect_garbage(clone.versions(), store)
+
+    def _noted_tag(self, catalog: Catalog, name: str) -> str:
+        """The tag of an annotation set that the catalog has, by its tag or version name."""
+        for tag in (name, f"{Kind.ANNOTATIONS.prefix}{name}"):
+            if catalog.annotation_set(tag) is not None:
+                return tag
+        version = self.find(name)
+        if version.kind is not Kind.ANNOTATIONS:
+            raise DataError(f"{version.tag} is a training set; only annotation sets are compared")
+        raise CatalogError(
+            f"{catalog.name}: lacks {version.tag}; to fill it in: `dataset pull {version.tag} DIR`"
+            f", then `dataset add DIR --category {version.category} --version {version.version}`"
+        )
+
+    def _remote(self) -> Remote:
+        return Remote(self._settings, self._workshop.cache)
 
     def _catalog(self) -> Catalog:
         # SQLAlchemy takes more than a second to import.
@@ -243,18 +272,24 @@ class DataSets:
     ) -> Published:
         if there := find_same(clone.versions(), draft, name):
             if name is not None:
-                # Who asks for it by name may do so because the store has lost something.
+                # Who asks for it by name may do so because the store has lost something; `dvc push`
+                # does not look for the files of a set whose listing is there.
                 progress(0, 1, "comparing with the store")
-                self._workshop.cache.keep_listing(draft.content)
-                mend(open_remote(self._settings), self._workshop.cache, draft.content)
+                self._remote().mend(draft.content)
             return fill_in(catalog, draft, there)
         with open_dvc(self._settings, clone.folder, work, self._workshop.cache.root) as dvc:
             progress(0, 3, "dvc add")
             dvc.add(f"{draft.kind}/{draft.category}")
             clone.check_pointer(draft.kind, draft.category, draft.content.md5)
-            url = open_store(self._settings).url
-            progress(1, 3, f"dvc push to {url}")
-            dvc.push(pointer(draft.kind, draft.category), url)
+            remote = self._remote()
+            is_listed = remote.holds_listing(draft.content)
+            progress(1, 3, f"dvc push to {remote.url}")
+            dvc.push(pointer(draft.kind, draft.category), remote.url)
+        if is_listed:
+            # As above: DVC has not looked for the files.
+            remote.mend(draft.content)
+        elif not remote.holds_listing(draft.content):
+            raise StoreError(f"{remote.url}: DVC says that it has written there, but it has not")
         progress(2, 3, "publishing")
         with self._workshop.publishing():
             published = publish(clone, catalog, self._settings, draft, name)
@@ -266,17 +301,6 @@ class DataSets:
         """A folder for one operation, and a clone in it."""
         with _plain_errors(), self._workshop.folder() as work:
             yield work, Clone(open_origin(self._settings, work), work / "repository")
-
-
-def _find(versions: list[Version], name: str) -> Version:
-    # Annotation sets first.
-    for prefix in ("", *(kind.prefix for kind in Kind)):
-        for version in versions:
-            if version.tag == f"{prefix}{name}":
-                return version
-    there = ", ".join(version.tag for version in versions[-10:]) or "none at all"
-    others = f" and {len(versions) - 10} older" if len(versions) > 10 else ""
-    raise DataError(f"no version {name!r} in the data set repository; there is {there}{others}")
 
 
 @contextmanager

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from dataset_tools.catalog import AnnotationRow, ImageRow, NewAnnotationSet, NewTrainingSet
 from dataset_tools.versions.objects import Content
 from dataset_tools.versions.version import Kind
+from sub_module.errors import CatalogError
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -18,35 +18,54 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Draft(ABC):
+class Draft:
     """A checked and staged set that has no version yet.
 
     Attributes:
-        category: What it is of.
+        new: What the catalog is to know of the set; version and tag are empty.
         content: Its files.
-        standard: Fingerprint of the plate standard that it was checked against.
+        size_bytes: Of all files together.
+        figures: For people who read the tag.
+        annotations: All images, if it is an annotation set.
+        images: All images, if it is a training set.
     """
 
-    category: str
+    new: NewAnnotationSet | NewTrainingSet
     content: Content
-    standard: str
-
-    kind: Kind
+    size_bytes: int
+    figures: Mapping[str, object]
+    annotations: Sequence[AnnotationRow] = ()
+    images: Sequence[ImageRow] = ()
 
     @property
-    @abstractmethod
-    def figures(self) -> dict[str, object]:
-        """For people who read the tag."""
+    def kind(self) -> Kind:
+        """Annotation set or training set."""
+        return Kind.ANNOTATIONS if isinstance(self.new, NewAnnotationSet) else Kind.TRAINING
 
-    @abstractmethod
-    def noted(self, catalog: Catalog, tag: str) -> AnnotationSet | TrainingSet | None:
-        """What the catalog has under a tag."""
+    @property
+    def category(self) -> str:
+        """What it is of."""
+        return self.new.category
 
-    @abstractmethod
-    def taken(self, catalog: Catalog) -> set[str]:
-        """Version names that the catalog knows of this kind of set."""
+    def tag(self, version: str) -> str:
+        """The tag of one of its versions."""
+        return f"{self.kind.prefix}{version}"
 
-    @abstractmethod
+    def needs_rows(self, catalog: Catalog, version: str) -> bool:
+        """Whether the catalog lacks this version.
+
+        Raises:
+            CatalogError: It has another set under the same tag, or the database fails.
+        """
+        tag = self.tag(version)
+        noted = noted_sets(catalog, self.kind).get(tag)
+        if noted is not None and noted.content_md5 != self.content.md5:
+            raise CatalogError(
+                f"{catalog.name}: has another {tag} already, of another data set repository; "
+                "choose another version name"
+            )
+        return noted is None
+
     def note(self, catalog: Catalog, session: Session, version: str) -> None:
         """Put the rows in.
 
@@ -54,88 +73,20 @@ class Draft(ABC):
             Conflict: Rows are there already.
             CatalogError: The database fails.
         """
-
-    def tag(self, version: str) -> str:
-        """The tag of one of its versions."""
-        return f"{self.kind.prefix}{version}"
-
-
-@dataclass(frozen=True)
-class AnnotationDraft(Draft):
-    """An annotation set; `rows` are all its images, `class_counts` its shapes of each label."""
-
-    rows: Sequence[AnnotationRow]
-    class_counts: Mapping[str, int]
-
-    @property
-    def num_plates(self) -> int:
-        """In all images."""
-        return sum(row.num_plates or 0 for row in self.rows)
-
-    @property
-    def figures(self) -> dict[str, object]:
-        """See `Draft`."""
-        return {"images": len(self.rows), "plates": self.num_plates}
-
-    def noted(self, catalog: Catalog, tag: str) -> AnnotationSet | None:
-        """See `Draft`."""
-        return catalog.annotation_set(tag)
-
-    def taken(self, catalog: Catalog) -> set[str]:
-        """See `Draft`."""
-        return {found.version for found in catalog.annotation_sets()}
-
-    def note(self, catalog: Catalog, session: Session, version: str) -> None:
-        """See `Draft`."""
-        new = NewAnnotationSet(
-            category=self.category,
-            version=version,
-            tag=self.tag(version),
-            content_md5=self.content.md5,
-            num_images=len(self.rows),
-            num_plates=self.num_plates,
-            class_counts=dict(self.class_counts),
-            standard=self.standard,
-        )
-        catalog.add_annotation_set(session, new, self.rows)
+        if isinstance(self.new, NewAnnotationSet):
+            annotation_set = replace(self.new, version=version, tag=self.tag(version))
+            catalog.add_annotation_set(session, annotation_set, self.annotations)
+        else:
+            training_set = replace(self.new, version=version, tag=self.tag(version))
+            catalog.add_training_set(session, training_set, self.images)
 
 
-@dataclass(frozen=True)
-class TrainingDraft(Draft):
-    """A training set; `rows` are all its images."""
+def noted_sets(catalog: Catalog, kind: Kind) -> dict[str, AnnotationSet | TrainingSet]:
+    """What the catalog has of one kind of set, by tag.
 
-    rows: Sequence[ImageRow]
-    annotation_tag: str
-    split: Mapping[str, float]
-
-    @property
-    def num_images(self) -> dict[str, int]:
-        """Of each part of the split."""
-        return {part: sum(row.purpose == part for row in self.rows) for part in self.split}
-
-    @property
-    def figures(self) -> dict[str, object]:
-        """See `Draft`."""
-        return {"from": self.annotation_tag, **self.num_images}
-
-    def noted(self, catalog: Catalog, tag: str) -> TrainingSet | None:
-        """See `Draft`."""
-        return catalog.training_set(tag)
-
-    def taken(self, catalog: Catalog) -> set[str]:
-        """See `Draft`."""
-        return {found.version for found in catalog.training_sets()}
-
-    def note(self, catalog: Catalog, session: Session, version: str) -> None:
-        """See `Draft`."""
-        new = NewTrainingSet(
-            category=self.category,
-            version=version,
-            tag=self.tag(version),
-            content_md5=self.content.md5,
-            annotation_tag=self.annotation_tag,
-            split=dict(self.split),
-            num_images=self.num_images,
-            standard=self.standard,
-        )
-        catalog.add_training_set(session, new, self.rows)
+    Raises:
+        CatalogError: The database fails.
+    """
+    if kind is Kind.ANNOTATIONS:
+        return {found.tag: found for found in catalog.annotation_sets()}
+    return {found.tag: found for found in catalog.training_sets()}

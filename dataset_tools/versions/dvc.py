@@ -70,6 +70,8 @@ class Dvc:
             # A user's own settings of DVC name other remotes and caches.
             "DVC_GLOBAL_CONFIG_DIR": nowhere,
             "DVC_SYSTEM_CONFIG_DIR": nowhere,
+            # What DVC remembers of a remote can be wrong by now; here it begins with nothing.
+            "DVC_SITE_CACHE_DIR": str(self._work / "dvc"),
         }
         # -P: nothing in the clone can pass for a module of Python's.
         command = [sys.executable, "-P", str(_LEASH), *arguments]
@@ -101,12 +103,10 @@ def open_dvc(settings: Settings, clone: Path, work: Path, cache: Path) -> Iterat
             "check_update": "false",
             # Git is our own part.
             "no_scm": "true",
-            # What DVC remembers of a remote can be wrong by now; here it begins with nothing.
-            "site_cache_dir": str(work / "dvc"),
         }
         sections = {
             "core": core,
-            "cache": {"dir": str(cache), "type": '"hardlink,copy"'},
+            "cache": {"dir": str(cache), "type": "hardlink,copy"},
             **_remote(settings, credentials),
         }
         folder = clone / ".dvc"
@@ -123,8 +123,14 @@ def _sections(sections: dict[str, dict[str, str]]) -> str:
     lines = []
     for name, options in sections.items():
         lines.append(f"['{name}']" if " " in name else f"[{name}]")
-        lines += [f"    {key} = {value}" for key, value in options.items()]
+        lines += [f"    {key} = {_quoted(value)}" for key, value in options.items()]
     return "\n".join(lines) + "\n"
+
+
+def _quoted(value: str) -> str:
+    # Bare, what comes after a # is dropped, and a comma makes a list of two.
+    quote = next(quote for quote in ('"', "'", '"""') if quote not in value)
+    return f"{quote}{value}{quote}"
 
 
 def _reason(done: CompletedProcess[str]) -> str:

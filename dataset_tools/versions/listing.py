@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from dataset_tools.versions.drafts import noted_sets
 from dataset_tools.versions.version import Kind, Version
-from sub_module.errors import CatalogError, DataError
+from sub_module.errors import DataError
 
 if TYPE_CHECKING:
     from dataset_tools.catalog import Catalog
@@ -37,30 +38,28 @@ def listed(versions: Sequence[Version], catalog: Catalog) -> list[ListedVersion]
     Raises:
         CatalogError: The database fails.
     """
-    known = {found.tag: found.content_md5 for found in catalog.annotation_sets()}
-    known |= {found.tag: found.content_md5 for found in catalog.training_sets()}
+    known = {tag: noted for kind in Kind for tag, noted in noted_sets(catalog, kind).items()}
 
-    def noted(version: Version) -> Noted:
+    def of(version: Version) -> Noted:
         if version.tag not in known:
             return Noted.MISSING
-        return Noted.YES if known[version.tag] == version.content_md5 else Noted.OTHER
+        is_same = known[version.tag].content_md5 == version.content_md5
+        return Noted.YES if is_same else Noted.OTHER
 
-    return [ListedVersion(version, noted(version)) for version in versions]
-
-
-def annotation_tag(catalog: Catalog, name: str) -> str | None:
-    """The tag of an annotation set that the catalog has, by its tag or version name."""
-    for tag in (name, f"{Kind.ANNOTATIONS.prefix}{name}"):
-        if catalog.annotation_set(tag) is not None:
-            return tag
-    return None
+    return [ListedVersion(version, of(version)) for version in versions]
 
 
-def lacking(catalog: Catalog, version: Version) -> Exception:
-    """Why a version cannot be compared that the catalog has no annotation set for."""
-    if version.kind is not Kind.ANNOTATIONS:
-        return DataError(f"{version.tag} is a training set; only annotation sets are compared")
-    return CatalogError(
-        f"{catalog.name}: lacks {version.tag}; to fill it in: `dataset pull {version.tag} DIR`, "
-        f"then `dataset add DIR --category {version.category} --version {version.version}`"
-    )
+def find_version(versions: Sequence[Version], name: str) -> Version:
+    """As `DataSets.find`.
+
+    Raises:
+        DataError: There is none; the message names what there is.
+    """
+    # Annotation sets first.
+    for prefix in ("", *(kind.prefix for kind in Kind)):
+        for version in versions:
+            if version.tag == f"{prefix}{name}":
+                return version
+    there = ", ".join(version.tag for version in versions[-10:]) or "none at all"
+    others = f" and {len(versions) - 10} older" if len(versions) > 10 else ""
+    raise DataError(f"no version {name!r} in the data set repository; there is {there}{others}")

@@ -9,15 +9,21 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import TypeVar
 
 from sub_module.errors import DataError
 from sub_module.files import write_bytes
+from sub_module.progress import Progress
 
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
+# Reading and hashing leave the interpreter free.
+_NUM_THREADS = 4
 _CHUNK_BYTES = 1 << 20
 _READ_ONLY = 0o444
 # Where DVC keeps objects, below its cache or remote.
@@ -173,10 +179,23 @@ def link(source: Path, target: Path) -> bool:
     return True
 
 
-def link_or_copy(source: Path, target: Path) -> None:
-    """Make `target` the same file as `source`, or where that cannot be, a copy."""
-    if not link(source, target):
-        shutil.copyfile(source, target)
+def each_of(
+    items: Collection[_Item], work: Callable[[_Item], _Result], progress: Progress, text: str
+) -> list[_Result]:
+    """Do the work for each item, several at a time; gives what came of each, in their order.
+
+    The first error ends it.
+    """
+    results: list[_Result] = []
+    with ThreadPoolExecutor(_NUM_THREADS) as pool:
+        try:
+            for result in pool.map(work, items):
+                results.append(result)
+                progress(len(results), len(items), text)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    return results
 
 
 def _listing(files: Mapping[str, str]) -> bytes:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from dataset_tools.catalog import Conflict
-from dataset_tools.versions.drafts import Draft
+from dataset_tools.versions.drafts import Draft, noted_sets
 from dataset_tools.versions.dvc import committed_files
 from dataset_tools.versions.repository import Clone, RejectedError
 from dataset_tools.versions.version import Published, Version, next_name, pointer
@@ -67,13 +67,13 @@ def fill_in(catalog: Catalog, draft: Draft, there: Version) -> Published:
     Raises:
         CatalogError: The database fails, or has another set under this tag.
     """
-    if _needs_rows(catalog, draft, there.tag):
+    if draft.needs_rows(catalog, there.version):
         try:
             with catalog.transaction() as session:
                 draft.note(catalog, session, there.version)
         except Conflict:
             # Another process has just done it.
-            if _needs_rows(catalog, draft, there.tag):
+            if draft.needs_rows(catalog, there.version):
                 raise
     return Published(there.version, there.tag, there.commit, there.content_md5, is_new=False)
 
@@ -114,7 +114,7 @@ def _publish_as(
     version: str, clone: Clone, catalog: Catalog, settings: Settings, draft: Draft
 ) -> Published:
     tag, commit = draft.tag(version), ""
-    needs_rows = _needs_rows(catalog, draft, tag)
+    needs_rows = draft.needs_rows(catalog, version)
     try:
         with catalog.transaction() as session:
             if needs_rows:
@@ -130,25 +130,10 @@ def _publish_as(
     return Published(version, tag, commit, draft.content.md5, is_new=True)
 
 
-def _needs_rows(catalog: Catalog, draft: Draft, tag: str) -> bool:
-    """Whether the catalog lacks a set.
-
-    Raises:
-        CatalogError: It has another one under the same tag.
-    """
-    noted = draft.noted(catalog, tag)
-    if noted is not None and noted.content_md5 != draft.content.md5:
-        raise CatalogError(
-            f"{catalog.name}: has another {tag} already, of another data set repository; "
-            "choose another version name"
-        )
-    return noted is None
-
-
 def _free_name(catalog: Catalog, versions: Sequence[Version], draft: Draft) -> str:
     # A catalog may know versions of another data set repository too.
     tagged = {version.version for version in versions if version.kind is draft.kind}
-    return next_name(tagged | draft.taken(catalog))
+    return next_name(tagged | {noted.version for noted in noted_sets(catalog, draft.kind).values()})
 
 
 def _files(clone: Clone, settings: Settings, draft: Draft) -> list[str]:
@@ -162,8 +147,9 @@ def _files(clone: Clone, settings: Settings, draft: Draft) -> list[str]:
 
 
 def _message(draft: Draft, version: str) -> str:
+    # `Clone.versions` reads it.
     figures = "".join(f"{name}: {value}\n" for name, value in draft.figures.items())
     return (
         f"{draft.category} {version} ({draft.kind})\n\ncategory: {draft.category}\n{figures}"
-        f"files: {len(draft.content.files)}\nmd5: {draft.content.md5}\n"
+        f"files: {len(draft.content.files)}\nbytes: {draft.size_bytes}\nmd5: {draft.content.md5}\n"
     )

@@ -2,49 +2,151 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
 
 from dataset_tools.store.manifest import Content as StoreContent
 from dataset_tools.store.manifest import in_parallel
-from dataset_tools.store.place import Place, open_place
+from dataset_tools.store.place import Place, open_place, store_url
 from dataset_tools.versions.dvc import REMOTE
 from dataset_tools.versions.objects import OBJECTS, Cache, Content, object_name
+from dataset_tools.versions.version import Version
+from sub_module.errors import StoreError
+from sub_module.files import write_bytes
 from sub_module.settings import Settings
 
 
-def open_remote(settings: Settings) -> Place:
-    """DVC's directory in the store; its keys are DVC's names of objects.
+@dataclass(frozen=True)
+class Freed:
+    """What was deleted.
 
-    Raises:
-        StoreError: The store's URL cannot be used.
+    Attributes:
+        num_cached: Files of the cache.
+        cached_bytes: Their bytes.
+        num_stored: Objects of the store.
+        stored_bytes: Their bytes.
     """
-    return open_place(settings, REMOTE)
+
+    num_cached: int
+    cached_bytes: int
+    num_stored: int
+    stored_bytes: int
 
 
-def mend(remote: Place, cache: Cache, content: Content) -> None:
-    """Send those files of a set that the store lacks or has damaged.
+class Remote:
+    """DVC's remote, and the cache of one home before it."""
 
-    DVC would not: where it finds a set's listing in a store, it takes the files for granted.
+    def __init__(self, settings: Settings, cache: Cache) -> None:
+        """Nothing is asked of the store yet.
 
-    Raises:
-        StoreError: The store cannot be used.
-    """
-    found = remote.found(OBJECTS)
+        Raises:
+            StoreError: The store's URL cannot be used.
+        """
+        self.cache = cache
+        self.url = f"{store_url(settings)}/{REMOTE}"
+        self._settings = settings
 
-    def send(item: tuple[str, bool]) -> None:
-        md5, is_listing = item
-        name, path = object_name(md5, is_listing), cache.path(md5, is_listing)
-        held = StoreContent(path.stat().st_size, md5)
-        if name not in found or not remote.is_same(found[name], held):
-            remote.upload(path, name, held, lambda num_bytes: None)
+    @cached_property
+    def place(self) -> Place:
+        """The remote's objects; their keys are DVC's names."""
+        return open_place(self._settings, REMOTE)
 
-    in_parallel(send, [(md5, False) for md5 in set(content.files.values())], remote.num_threads)
-    # Last, as everywhere: who finds it trusts that the files are there.
-    send((content.md5, True))
+    def read_listing(self, md5: str) -> bytes:
+        """What DVC stored of a set's files.
+
+        Raises:
+            FileNotFoundError: Nothing.
+            StoreError: The store cannot be read.
+        """
+        return self.place.read(object_name(md5, is_listing=True))
+
+    def listing(self, version: Version) -> Content:
+        """Which files a version has; fetched into the cache if need be.
+
+        Raises:
+            StoreError: It is neither in the cache nor, undamaged, in the store.
+        """
+        md5 = version.content_md5
+        content = self.cache.listing(md5)
+        if content is None:
+            with suppress(FileNotFoundError):
+                write_bytes(self.cache.path(md5, is_listing=True), self.read_listing(md5))
+            content = self.cache.listing(md5)
+        if content is None:
+            raise StoreError(
+                f"{self.url}: {object_name(md5, is_listing=True)} (the listing of {version.tag}) "
+                "is missing or damaged; add the same files again as this version to mend it"
+            )
+        return content
+
+    def holds_listing(self, content: Content) -> bool:
+        """Whether DVC has stored what it keeps of a set, which it does last.
+
+        Raises:
+            StoreError: The store cannot be read.
+        """
+        try:
+            self.read_listing(content.md5)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def mend(self, content: Content) -> None:
+        """Send those files of a set that the store lacks or has damaged.
+
+        `dvc push` would not: where it finds a set's listing in a store, it takes the files for
+        granted.
+
+        Raises:
+            StoreError: The store cannot be used.
+        """
+        self.cache.keep_listing(content)
+        place = self.place
+        found = place.found(OBJECTS)
+
+        def send(item: tuple[str, bool]) -> None:
+            md5, is_listing = item
+            name, path = object_name(md5, is_listing), self.cache.path(md5, is_listing)
+            held = StoreContent(path.stat().st_size, md5)
+            if name not in found or not place.is_same(found[name], held):
+                place.upload(path, name, held, lambda num_bytes: None)
+
+        in_parallel(send, [(md5, False) for md5 in set(content.files.values())], place.num_threads)
+        # Last, as everywhere: who finds it trusts that the files are there.
+        send((content.md5, True))
+
+    def collect_garbage(self, versions: Sequence[Version], store: bool) -> Freed:
+        """Delete what none of the versions needs; nobody may add meanwhile.
+
+        `dvc gc` without questions would delete the files of a version whose listing is lost.
+
+        Args:
+            versions: All that there are.
+            store: Delete from the store too, not only from the cache.
+
+        Raises:
+            StoreError: The store cannot be used, or the listing of a version is missing: nothing
+                is deleted then.
+        """
+        needed = set()
+        for version in versions:
+            content = self.listing(version)
+            needed.add(object_name(content.md5, is_listing=True))
+            needed.update(map(object_name, content.files.values()))
+        cached, stored = _without(needed, dict(self.cache.objects())), {}
+        for name in cached:
+            (self.cache.root / name).unlink(missing_ok=True)
+        if store:
+            found = self.place.found(OBJECTS)
+            stored = _without(needed, {name: int(info["size"]) for name, info in found.items()})
+            # Listings first: where DVC finds one in the store, it takes for granted that the files
+            # in it are there too, and does not send them.
+            for name in sorted(stored, key=lambda name: not name.endswith(".dir")):
+                self.place.delete(name)
+        return Freed(len(cached), sum(cached.values()), len(stored), sum(stored.values()))
 
 
-def objects(remote: Place) -> Iterator[tuple[str, int]]:
-    """Each object, and what is left of broken transfers, as its key and its bytes."""
-    for key, found in remote.found(OBJECTS).items():
-        yield key, found.stat().st_size if isinstance(found, Path) else int(found["size"])
+def _without(needed: set[str], sizes: dict[str, int]) -> dict[str, int]:
+    return {name: size for name, size in sizes.items() if name not in needed}

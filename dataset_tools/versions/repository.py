@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from subprocess import CompletedProcess
-
-import yaml
 
 from dataset_tools.versions.process import run_child
 from dataset_tools.versions.version import Kind, Version, pointer
@@ -24,7 +22,9 @@ _BRANCH = "main"
 # hooks, line ends.
 _FIXED = (
     *("-c", "commit.gpgsign=false", "-c", "tag.gpgsign=false", "-c", "core.autocrlf=false"),
-    *("-c", f"core.hooksPath={os.devnull}", "-c", "advice.detachedHead=false"),
+    *("-c", "push.gpgSign=false", "-c", f"core.hooksPath={os.devnull}"),
+    # A server that falls silent is given up; others wait meanwhile.
+    *("-c", "http.lowSpeedLimit=1", "-c", "http.lowSpeedTime=60"),
 )
 _EVERYTHING = ("+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*")
 # A lock of git's that is older than this is nobody's.
@@ -34,7 +34,10 @@ _NOBODY = {"user.name": "Plateflow", "user.email": "plateflow@localhost"}
 _TAG_FIELDS = "%00".join(
     f"%({field})" for field in ("refname:short", "*objectname", "taggerdate:unix", "contents:body")
 )
-_CATEGORY = re.compile(r"^category: (\S+)$", re.MULTILINE)
+# What a tag's message says of its version, as `publish` writes it.
+_SAID = re.compile(
+    r"^category: (\S+)\n(?:.*\n)*files: (\d+)\nbytes: (\d+)\nmd5: ([0-9a-f]{32})$", re.MULTILINE
+)
 
 
 class RejectedError(Exception):
@@ -54,6 +57,14 @@ class Origin:
     is_own: bool
 
 
+def origin_url(settings: Settings) -> str:
+    """What git clones: the repository of the settings, or the home's own."""
+    if (url := settings.datasets) is None:
+        return str(settings.home.resolve() / "datasets.git")
+    # A directory may be given as the user sees it; git runs elsewhere.
+    return os.path.abspath(url) if os.path.exists(url) else url
+
+
 def open_origin(settings: Settings, work: Path) -> Origin:
     """The repository of the settings, or the home's own, which is made on first use.
 
@@ -64,9 +75,9 @@ def open_origin(settings: Settings, work: Path) -> Origin:
     Raises:
         DataError: It cannot be made.
     """
+    origin = Path(origin_url(settings))
     if settings.datasets is not None:
-        return Origin(settings.datasets, is_own=False)
-    origin = settings.home.resolve() / "datasets.git"
+        return Origin(origin_url(settings), is_own=False)
     if not origin.exists():
         made = work / "datasets.git"
         _checked(_git(["init", "--bare", "-q", "-b", _BRANCH, str(made)], work), str(origin))
@@ -79,9 +90,10 @@ def open_origin(settings: Settings, work: Path) -> Origin:
     return Origin(str(origin), is_own=True)
 
 
-def shown_url(url: str) -> str:
-    """A repository's URL without a password or token in it."""
-    return re.sub(r"(://)[^/@\s]+@", r"\1***@", url)
+def shown_url(text: str) -> str:
+    """A repository's URL, or what git says of it, without a password or token in it."""
+    # Up to the last @ of the word: a password may hold one, or a slash.
+    return re.sub(r"://[^\s'\"]*@", "://***@", text)
 
 
 class Clone:
@@ -99,7 +111,7 @@ class Clone:
         """
         self.folder = folder
         self._origin = origin
-        clone = ["clone", "-q", "--no-checkout", "--", origin.url, str(folder)]
+        clone = ["clone", "-q", "-o", "origin", "--no-checkout", "--", origin.url, str(folder)]
         self._checked(_git(clone, folder.parent))
         head = self._git("symbolic-ref", "--short", "HEAD").stdout.strip()
         is_born = self._git("rev-parse", "-q", "--verify", "HEAD").returncode == 0
@@ -123,31 +135,22 @@ class Clone:
         """All versions, oldest first; tags that are none of ours do not count."""
         wanted = [f"refs/tags/{kind.prefix}*" for kind in Kind]
         listed = self._checked(self._git("for-each-ref", f"--format={_TAG_FIELDS}%01", *wanted))
-        tags = [
-            (kind, tag, commit, moment, named[1])
-            for entry in listed.split("\x01\n")[:-1]
-            for tag, commit, moment, body in [entry.split("\0")]
-            for kind in Kind
-            if tag.startswith(kind.prefix) and (named := _CATEGORY.search(body))
-        ]
-        files = [f"{commit}:{pointer(kind, name)}" for kind, _, commit, _, name in tags]
         versions = []
-        for (kind, tag, commit, moment, category), text in zip(
-            tags, self._contents(files), strict=True
-        ):
-            pointed = _pointer_entry(text)
-            if pointed is not None:
+        for entry in listed.split("\x01\n")[:-1]:
+            tag, commit, moment, body = entry.split("\0")
+            kind = next(kind for kind in Kind if tag.startswith(kind.prefix))
+            if said := _SAID.search(body):
                 versions.append(
                     Version(
                         tag=tag,
                         kind=kind,
-                        category=category,
+                        category=said[1],
                         version=tag.removeprefix(kind.prefix),
                         commit=commit,
                         created=datetime.fromtimestamp(int(moment), UTC),
-                        content_md5=pointed[0],
-                        size_bytes=pointed[1],
-                        num_files=pointed[2],
+                        content_md5=said[4],
+                        size_bytes=int(said[3]),
+                        num_files=int(said[2]),
                     )
                 )
         return sorted(versions, key=lambda version: (version.created, version.tag))
@@ -171,8 +174,7 @@ class Clone:
             DataError: It is another; nobody but DVC has written into the work tree.
         """
         file = pointer(kind, category)
-        entry = _pointer_entry((self.folder / file).read_text(encoding="utf-8"))
-        if entry is None or entry[0] != content_md5:
+        if f"md5: {content_md5}.dir\n" not in (self.folder / file).read_text(encoding="utf-8"):
             raise DataError(f"{category}: DVC found other files than were staged ({file})")
 
     def holds(self, file: str) -> bool:
@@ -211,22 +213,8 @@ class Clone:
             raise RejectedError(f"data set repository {shown_url(self._origin.url)}: {refused[0]}")
         self._checked(push)
 
-    def _contents(self, objects: Sequence[str]) -> Iterator[str]:
-        """The texts of objects, in one call; empty for one that is not there."""
-        asked = "".join(f"{name}\n" for name in objects)
-        answer = self._git("cat-file", "--batch", given=asked)
-        rest = self._checked(answer).encode()
-        for _ in objects:
-            head, _, rest = rest.partition(b"\n")
-            if head.endswith(b" missing"):
-                yield ""
-                continue
-            size = int(head.rsplit(b" ", 1)[1])
-            yield rest[:size].decode()
-            rest = rest[size + 1 :]
-
-    def _git(self, *arguments: str, given: str | None = None) -> CompletedProcess[str]:
-        return _git(arguments, self.folder, given)
+    def _git(self, *arguments: str) -> CompletedProcess[str]:
+        return _git(arguments, self.folder)
 
     def _checked(self, done: CompletedProcess[str]) -> str:
         return _checked(done, self._origin.url)
@@ -240,9 +228,9 @@ def _break_locks(repository: Path) -> None:
                 lock.unlink()
 
 
-def _git(arguments: Sequence[str], folder: Path, given: str | None = None) -> CompletedProcess[str]:
+def _git(arguments: Sequence[str], folder: Path) -> CompletedProcess[str]:
     try:
-        return run_child(["git", *_FIXED, *arguments], folder, {"GIT_TERMINAL_PROMPT": "0"}, given)
+        return run_child(["git", *_FIXED, *arguments], folder, {"GIT_TERMINAL_PROMPT": "0"})
     except FileNotFoundError as error:
         raise DataError("git is not installed: no data set versions without it") from error
 
@@ -254,25 +242,16 @@ def _checked(done: CompletedProcess[str], origin: str) -> str:
         DataError: It failed.
     """
     if done.returncode:
-        raise DataError(f"data set repository {shown_url(origin)}: {_reason(done, origin)}")
+        raise DataError(f"data set repository {shown_url(origin)}: {_reason(done)}")
     return done.stdout
 
 
-def _reason(done: CompletedProcess[str], origin: str) -> str:
+def _reason(done: CompletedProcess[str]) -> str:
     """The line of git's complaints that says most."""
-    lines = [line.strip() for line in done.stderr.replace(origin, shown_url(origin)).splitlines()]
+    lines = [line.strip() for line in shown_url(done.stderr).splitlines()]
     lines = [line for line in lines if line and not line.startswith("hint:")]
     for start in ("fatal: ", "error: "):
         for line in lines:
             if line.startswith(start):
                 return line.removeprefix(start)
     return lines[-1] if lines else f"git ended with exit code {done.returncode}"
-
-
-def _pointer_entry(text: str) -> tuple[str, int, int] | None:
-    """Checksum, bytes and number of files of DVC's file; None if it is not one of a directory."""
-    try:
-        entry = yaml.safe_load(text)["outs"][0]
-        return str(entry["md5"]).removesuffix(".dir"), int(entry["size"]), int(entry["nfiles"])
-    except (yaml.YAMLError, TypeError, KeyError, IndexError, ValueError):
-        return None

@@ -7,24 +7,27 @@ checked, whatever the user does to the directory meanwhile.
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from dataset_tools.annotations import LabelledImage, Problem, iter_set, list_set
-from dataset_tools.catalog import AnnotationRow, ImageRow, Purpose
-from dataset_tools.versions.drafts import AnnotationDraft, TrainingDraft
-from dataset_tools.versions.objects import Cache, content_of, link_or_copy
-from dataset_tools.versions.version import Kind
+from dataset_tools.catalog import (
+    AnnotationRow,
+    ImageRow,
+    NewAnnotationSet,
+    NewTrainingSet,
+    Purpose,
+)
+from dataset_tools.versions.drafts import Draft
+from dataset_tools.versions.objects import Cache, content_of, each_of, link
 from sub_module.errors import DataError
 from sub_module.plates.standard import PlateStandard
 from sub_module.progress import Progress
 
-# Reading and hashing leave the interpreter free.
-_NUM_THREADS = 4
 _PARTS: tuple[Purpose, ...] = ("train", "val", "test")
 
 # Checksum and bytes of each file.
@@ -40,7 +43,7 @@ def stage_annotations(
     skip_rejected: bool,
     allow_unreviewed: bool,
     progress: Progress,
-) -> AnnotationDraft:
+) -> Draft:
     """Copy an annotation set and check every label in it.
 
     Args:
@@ -73,14 +76,19 @@ def stage_annotations(
     files = {name for row in rows for name in (row.image, row.label_file)}
     for name in kept.keys() - files:
         (stage / name).unlink()
-    return AnnotationDraft(
-        kind=Kind.ANNOTATIONS,
+    content = content_of({name: kept[name][0] for name in files})
+    new = NewAnnotationSet(
         category=category,
-        content=content_of({name: kept[name][0] for name in files}),
-        standard=standard.fingerprint,
-        rows=rows,
+        version="",
+        tag="",
+        content_md5=content.md5,
+        num_images=len(rows),
+        num_plates=sum(row.num_plates or 0 for row in rows),
         class_counts={label: classes[label] for label in standard.classes},
+        standard=standard.fingerprint,
     )
+    figures = {"images": new.num_images, "plates": new.num_plates}
+    return Draft(new, content, _size_of(kept, files), figures, annotations=rows)
 
 
 def stage_training(
@@ -93,7 +101,7 @@ def stage_training(
     standard: PlateStandard,
     split: Mapping[str, float],
     progress: Progress,
-) -> TrainingDraft:
+) -> Draft:
     """Copy a training set, and find out which image of its annotation set each image is.
 
     Args:
@@ -116,37 +124,35 @@ def stage_training(
         if path.is_file() and not any(part[0] == "." for part in path.relative_to(directory).parts)
     )
     kept = _keep(directory, names, stage, cache, progress)
-    sources = _Sources(annotations)
+    by_md5 = {md5: name for name, md5 in sorted(annotations.items(), reverse=True)}
+
+    def source_of(name: str, part: str) -> str | None:
+        """By name where the bytes are the same too, else by bytes; None: it is none of them."""
+        own, md5 = name.removeprefix(f"images/{part}/"), kept[name][0]
+        for candidate in (own, f"{part}/{own}"):
+            if annotations.get(candidate) == md5:
+                return candidate
+        return by_md5.get(md5)
+
     rows = [
-        ImageRow(name, part, f"{part}.json", sources.find(name, part, kept[name][0]))
+        ImageRow(name, part, f"{part}.json", source_of(name, part))
         for part in _PARTS
         for name in _image_names(directory, stage / f"{part}.json", kept)
     ]
-    return TrainingDraft(
-        kind=Kind.TRAINING,
+    content = content_of({name: md5 for name, (md5, _) in kept.items()})
+    num_images: dict[str, int] = {part: sum(row.purpose == part for row in rows) for part in _PARTS}
+    new = NewTrainingSet(
         category=category,
-        content=content_of({name: md5 for name, (md5, _) in kept.items()}),
-        standard=standard.fingerprint,
-        rows=rows,
+        version="",
+        tag="",
+        content_md5=content.md5,
         annotation_tag=annotation_tag,
         split={part: split.get(part, 0.0) for part in _PARTS},
+        num_images=num_images,
+        standard=standard.fingerprint,
     )
-
-
-class _Sources:
-    """Which image of an annotation set an image of a training set is."""
-
-    def __init__(self, annotations: Mapping[str, str]) -> None:
-        self._annotations = annotations
-        self._by_md5 = {md5: name for name, md5 in sorted(annotations.items(), reverse=True)}
-
-    def find(self, name: str, part: str, md5: str) -> str | None:
-        """By name where the bytes are the same too, else by bytes; None: it is none of them."""
-        own = name.removeprefix(f"images/{part}/")
-        for candidate in (own, f"{part}/{own}"):
-            if self._annotations.get(candidate) == md5:
-                return candidate
-        return self._by_md5.get(md5)
+    figures = {"from": annotation_tag, **num_images}
+    return Draft(new, content, _size_of(kept, kept), figures, images=rows)
 
 
 def _checking(progress: Progress, done: int, total: int, text: str = "") -> None:
@@ -163,21 +169,15 @@ def _keep(
 
     def keep(name: str) -> tuple[str, int]:
         md5, size = cache.keep(directory / name)
-        link_or_copy(cache.path(md5), stage / name)
+        if not link(cache.path(md5), stage / name):
+            shutil.copyfile(cache.path(md5), stage / name)
         return md5, size
 
-    kept = {}
-    with ThreadPoolExecutor(_NUM_THREADS) as pool:
-        try:
-            for done, (name, found) in enumerate(
-                zip(names, pool.map(keep, names), strict=True), start=1
-            ):
-                kept[name] = found
-                progress(done, len(names), "copying")
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-    return kept
+    return dict(zip(names, each_of(names, keep, progress, "copying"), strict=True))
+
+
+def _size_of(kept: _Kept, names: Iterable[str]) -> int:
+    return sum(kept[name][1] for name in names)
 
 
 def _annotation_row(found: LabelledImage, kept: _Kept) -> AnnotationRow:

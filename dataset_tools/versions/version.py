@@ -90,8 +90,8 @@ def check_name(what: str, name: str) -> str:
     """
     if not _NAME.fullmatch(name) or ".." in name or name.endswith((".", ".lock")):
         raise DataError(
-            f"{what} {name!r}: letters, digits, '.', '_' and '-' only, at most 64, "
-            "beginning with a letter or digit"
+            f"{what} {name!r} is no name: at most 64 letters, digits, '.', '_' and '-', "
+            "beginning with a letter or digit and not ending with '.' or '.lock'"
         )
     return name
 

@@ -14,6 +14,7 @@ from dataset_tools.versions.objects import Cache
 from sub_module.errors import DataError
 
 _PREFIX = "work-"
+_LOCK = "lock"
 
 
 class Workshop:
@@ -30,11 +31,11 @@ class Workshop:
 
     @contextmanager
     def folder(self) -> Iterator[Path]:
-        """An empty folder, gone afterwards."""
+        """A folder with nothing but its lock, gone afterwards."""
         with self._doors():
             self._sweep()
             folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=self._root))
-            lock = FileLock(_lock_of(folder))
+            lock = FileLock(folder / _LOCK)
             lock.acquire()
         is_done = False
         try:
@@ -42,7 +43,6 @@ class Workshop:
             is_done = True
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-            _lock_of(folder).unlink(missing_ok=True)
             lock.release()
             if not is_done:
                 # A transfer that failed may have left parts of files.
@@ -82,18 +82,12 @@ class Workshop:
         """Remove what killed processes left; gives how many operations are under way."""
         num_alive = 0
         for folder in self._root.glob(f"{_PREFIX}*/"):
-            lock = FileLock(_lock_of(folder))
             try:
-                with lock.acquire(blocking=False):
+                with FileLock(folder / _LOCK, blocking=False):
                     shutil.rmtree(folder, ignore_errors=True)
-                    _lock_of(folder).unlink(missing_ok=True)
                     also_cache = True
             except Timeout:
                 num_alive += 1
         if also_cache and not num_alive:
             self.cache.sweep()
         return num_alive
-
-
-def _lock_of(folder: Path) -> Path:
-    return folder.with_name(f".{folder.name}.lock")

@@ -6,6 +6,8 @@ import multiprocessing
 import os
 import signal
 import sqlite3
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +99,17 @@ def test_several_processes_open_an_empty_database_at_once(settings: Settings) ->
     product = "MariaDB" if settings.database_url else "SQLite"
     assert [outcomes.get() for _ in children] == [product] * 6
     assert differences(settings) == []
+
+
+def test_several_threads_open_databases_of_their_own_at_once(tmp_path: Path) -> None:
+    barrier = threading.Barrier(4)
+
+    def child(number: int) -> str:
+        barrier.wait(60)
+        return open_catalog(Settings(home=tmp_path / str(number))).check().split()[0]
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(child, range(4))) == ["SQLite"] * 4
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from dataset_tools.catalog import open_catalog
 from dataset_tools.versions import DataSets, Published
 from sub_module.errors import DataError
 from sub_module.settings import Settings
@@ -42,9 +41,6 @@ def _added_at_once(
             both_ready.abort()
             raise
 
-    for home in homes:
-        # Alembic works for one thread of a process at a time.
-        open_catalog(home)
     with ThreadPoolExecutor(2) as pool:
         return list(pool.map(add, homes, directories, versions))
 

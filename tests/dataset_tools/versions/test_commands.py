@@ -62,6 +62,13 @@ def test_list_shows_every_version() -> None:
     assert {row["catalog"] for row in rows} == {"yes"}
 
 
+def test_list_of_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLATEFLOW_HOME", str(tmp_path / "new"))
+    done = _run("list")
+    assert done.stdout == ""
+    assert "no versions yet" in done.stderr
+
+
 def test_diff_shows_files_and_classes() -> None:
     shown = _run("diff", "v1", "v2").stdout
     lines = [line.split() for line in shown.splitlines()]
@@ -81,6 +88,9 @@ def test_gc_asks(settings: Settings) -> None:
     cached.write_bytes(b"unneeded")
     assert _run("gc", given="n\n").exit_code == 1
     assert cached.exists()
+    refused = _run("gc", "--store", given="n\n")
+    assert f"{settings.home}/datasets.git" in refused.stderr
+    assert f"file://{settings.home}/store/dvc would be lost" in refused.stderr
     done = _run("gc", "--yes")
     assert done.stdout.splitlines()[-1].split() == ["cache", "1", "0.0"]
     assert not cached.exists()

@@ -98,3 +98,16 @@ def test_bytes_that_are_lost_everywhere_are_said_and_mended(
     shutil.rmtree(_cache(settings))
     DataSets(settings).pull("v1", tmp_path / "out")
     assert files(tmp_path / "out") == files(tmp_path / "set1")
+
+
+def test_bytes_that_the_store_has_lost_come_back_with_another_version(
+    settings: Settings, tmp_path: Path
+) -> None:
+    """DVC finds the set's listing in the store, and does not look for its files."""
+    lost, damaged = _objects(settings, tmp_path / "set1")[:2]
+    (_store(settings) / lost).unlink()
+    _damage(_store(settings) / damaged)
+    assert add(settings, tmp_path / "set1", "v3").is_new
+    shutil.rmtree(_cache(settings))
+    DataSets(settings).pull("v3", tmp_path / "out")
+    assert files(tmp_path / "out") == files(tmp_path / "set1")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -212,22 +213,63 @@ def test_labels_that_nobody_reviewed(tmp_path: Path) -> None:
     assert tags(settings) == ["ann-v1"]
 
 
+def test_odd_paths_and_names(tmp_path: Path) -> None:
+    root = tmp_path / "a #b, 한글's 50%"
+    directory = small_set(root / "set")
+    (directory / "sub dir #1").mkdir()
+    # Names that differ in case only, one in another alphabet, and what does not belong to the set.
+    for old, new in (("000000", "A"), ("000001", "a"), ("000002", "sub dir #1/한글, 2")):
+        (directory / f"{old}.jpg").rename(directory / f"{new}.jpg")
+        text = (directory / f"{old}.json").read_text()
+        (directory / f"{new}.json").write_text(text.replace(old, Path(new).name))
+        (directory / f"{old}.json").unlink()
+    wanted = files(directory)
+    (directory / ".hidden.json").write_text("no label file")
+    settings = Settings(home=root / "home")
+    add(settings, directory)
+    assert noted(settings) == ["ann-v1"]
+    shutil.rmtree(settings.home / "versions" / "cache")
+    out = root / "out, #2"
+    out.mkdir()
+    DataSets(settings).pull("v1", out)
+    assert files(out) == wanted
+
+
 @pytest.mark.parametrize("name", ["", "-v", "a b", "a/b", "a..b", "a.lock", "a.", "v" * 65, "vä"])
 def test_no_name_of_a_version(name: str, tmp_path: Path) -> None:
     small_set(tmp_path / "set1")
     settings = Settings(home=tmp_path / "home")
-    with pytest.raises(DataError, match=r"^version .* letters, digits"):
+    with pytest.raises(DataError, match=r"^version .* is no name: .* letters, digits"):
         add(settings, tmp_path / "set1", name)
-    with pytest.raises(DataError, match=r"^category .* letters, digits"):
+    with pytest.raises(DataError, match=r"^category .* is no name: .* letters, digits"):
         DataSets(settings).add(tmp_path / "set1", name, "v1", STANDARD)
 
 
-def test_a_data_set_repository_that_cannot_be_reached(tmp_path: Path) -> None:
-    settings = Settings(home=tmp_path / "home", datasets=f"file://user:secret@{tmp_path}/nowhere")
+@pytest.mark.parametrize(
+    "url",
+    [
+        "file://user:secret@{}/nowhere",
+        "https://user:secret@localhost:1/nowhere.git",
+        "https://user:p@secret@localhost:1/nowhere.git",
+        "https://user:p/secret@localhost:1/nowhere.git",
+    ],
+    ids=["file", "token", "at sign", "slash"],
+)
+def test_a_data_set_repository_that_cannot_be_reached(url: str, tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path / "home", datasets=url.format(tmp_path))
     with pytest.raises(DataError, match=r"^data set repository .*nowhere") as caught:
         DataSets(settings).versions()
     assert "secret" not in str(caught.value)
     assert "\n" not in str(caught.value)
+    assert leftovers(settings) == []
+
+
+def test_a_data_set_repository_given_as_a_relative_path(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    elsewhere = Settings(home=tmp_path / "elsewhere", datasets="home/datasets.git")
+    assert [version.tag for version in DataSets(elsewhere).versions()] == ["ann-v1", "ann-v2"]
 
 
 def test_a_colleague_with_plain_git_and_dvc(settings: Settings, tmp_path: Path) -> None:

@@ -2,43 +2,39 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
+from multiprocessing.context import ForkProcess
 from pathlib import Path
+
+# Children inherit what is imported here; importing it again would take each several seconds.
+import alembic.command  # noqa: F401
 
 from dataset_tools.versions import DataSets
 from sub_module.settings import Settings
 from tests.dataset_tools.versions.sets import add, files, leftovers, noted, small_set, stored, tags
-from tests.standards import REPOSITORY
 
+_FORK = multiprocessing.get_context("fork")
 _NUM_KILLS = 10
 # On one home as many, before the run that finishes the job.
-_KILLS_A_HOME = 3
-_ADD = """
-import sys
-from pathlib import Path
-from sub_module.settings import Settings
-from tests.dataset_tools.versions.sets import add
-print("begun", flush=True)
-add(Settings(home=Path(sys.argv[1])), Path(sys.argv[2]))
-"""
+_KILLS_A_HOME = 5
 
 
 def test_killed_at_random_moments_and_run_again(tmp_path: Path) -> None:
-    directory = small_set(tmp_path / "set")
+    directory = small_set(tmp_path / "set", 2)
     rng = random.Random(4)
     seconds = _seconds_of_one_add(tmp_path / "first", directory)
     num_killed = num_homes = 0
     while num_killed < _NUM_KILLS:
         num_homes += 1
         settings = Settings(home=tmp_path / f"home{num_homes}")
-        for _ in range(min(_KILLS_A_HOME, _NUM_KILLS - num_killed)):
-            # One in each tenth of the time that an add takes.
-            moment = (num_killed + rng.random()) / _NUM_KILLS * seconds
+        for _ in range(_KILLS_A_HOME):
+            # One in each tenth of the time that an add takes, early and late ones in each home.
+            tenth = (3 * num_killed) % _NUM_KILLS
+            moment = (tenth + rng.random()) / _NUM_KILLS * seconds
             if not _is_killed(settings.home, directory, moment, also_children=rng.random() < 0.5):
                 # It was quicker than the first, which had the disk's caches to fill.
                 seconds *= 0.9
@@ -46,6 +42,8 @@ def test_killed_at_random_moments_and_run_again(tmp_path: Path) -> None:
             num_killed += 1
             # The tag is the truth: never rows without one.
             assert set(noted(settings)) <= set(tags(settings))
+            if num_killed == _NUM_KILLS:
+                break
         _check_that_it_can_be_finished(settings, directory, tmp_path / f"out{num_homes}")
 
 
@@ -68,36 +66,41 @@ def _check_that_it_can_be_finished(settings: Settings, directory: Path, out: Pat
 
 
 def _seconds_of_one_add(home: Path, directory: Path) -> float:
-    process = _started(home, directory)
     begun = time.monotonic()
-    assert process.wait() == 0
+    process = _started(home, directory)
+    process.join()
+    assert process.exitcode == 0
     return time.monotonic() - begun
 
 
 def _is_killed(home: Path, directory: Path, moment: float, also_children: bool) -> bool:
     """Whether an add was still at work when it was killed, so many seconds after it began."""
     process = _started(home, directory)
-    try:
-        process.wait(moment)
+    process.join(moment)
+    if process.exitcode is not None:
+        assert process.exitcode == 0
         return False
-    except subprocess.TimeoutExpired:
-        if also_children:
-            os.killpg(process.pid, signal.SIGKILL)
-        else:
-            process.kill()
-        process.wait()
-        return True
+    assert process.pid is not None
+    if also_children:
+        os.killpg(process.pid, signal.SIGKILL)
+    else:
+        process.kill()
+    process.join()
+    return True
 
 
-def _started(home: Path, directory: Path) -> subprocess.Popen[str]:
-    process = subprocess.Popen(
-        [sys.executable, "-c", _ADD, str(home), str(directory)],
-        cwd=REPOSITORY,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "begun\n"
+def _started(home: Path, directory: Path) -> ForkProcess:
+    process = _FORK.Process(target=_add_in_a_group_of_its_own, args=(home, directory))
+    process.start()
+    # From here on, so that it is there when it is killed.
+    assert process.pid is not None
+    deadline = time.monotonic() + 60
+    while os.getpgid(process.pid) != process.pid:
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
     return process
+
+
+def _add_in_a_group_of_its_own(home: Path, directory: Path) -> None:
+    os.setpgid(0, 0)
+    add(Settings(home=home), directory)

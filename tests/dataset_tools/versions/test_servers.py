@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from dataset_tools.catalog import open_catalog
+from dataset_tools.store.place import open_place
 from dataset_tools.versions import DataSets, Noted
-from dataset_tools.versions.remote import open_remote
+from dataset_tools.versions.dvc import REMOTE
 from sub_module.errors import CatalogError, StoreError
 from sub_module.settings import Settings
 from tests.dataset_tools.versions.sets import (
@@ -147,7 +148,7 @@ def test_a_private_bucket_that_fails_for_a_while(
 
 def _check_care_of_the_bucket(settings: Settings, directory: Path) -> None:
     """What no version needs goes, what is lost comes back."""
-    remote = open_remote(settings)
+    remote = open_place(settings, REMOTE)
     needed = set(remote.found("files/"))
     remote.write("files/md5/00/11", b"unneeded")
     freed = DataSets(settings).gc(store=True)
