@@ -8,7 +8,7 @@ from pathlib import Path
 from dataset_tools.annotations import (
     LabelledImage,
     Problem,
-    iter_set,
+    map_set,
     num_files,
     sorted_problems,
 )
@@ -40,16 +40,21 @@ def validate(annotations: Path, standard: PlateStandard, progress: Progress = si
     """What can be used of an annotation set and what is wrong with the rest of it.
 
     Raises:
-        DataError: As `iter_set`.
+        DataError: As `map_set`.
     """
     num_images = 0
     problems: list[Problem] = []
     unreviewed: list[str] = []
-    for found in iter_set(annotations, standard, progress=progress):
-        if isinstance(found, LabelledImage):
-            num_images += 1
-            if not found.annotation.reviewed:
-                unreviewed.append(found.label_file)
-        else:
+    # Only what is asked for comes from the processes that read: a whole image takes long.
+    for found in map_set(annotations, standard, _label_file_if_unreviewed, progress=progress):
+        if isinstance(found, tuple):
             problems += found
+        else:
+            num_images += 1
+            if found is not None:
+                unreviewed.append(found)
     return Validation(num_images, sorted_problems(problems), tuple(unreviewed))
+
+
+def _label_file_if_unreviewed(image: LabelledImage) -> str | None:
+    return None if image.annotation.reviewed else image.label_file

@@ -27,6 +27,7 @@ from dataset_tools.draw import draw_dataset
 from dataset_tools.record import record
 from dataset_tools.validation import validate
 from sub_module.engine.config import load_config
+from sub_module.machine import num_cores
 from sub_module.plates import PlateStandard
 
 # The example's loop is slow: it has its rate after so many.
@@ -168,8 +169,11 @@ def _record_and_print(annotations: Path, standard: PlateStandard, settings: dict
         for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     )
     coco_mib = sum(file.stat().st_size for file in out.glob("*.json")) / 2**20
+    # Each of its processes counts the modules that they share as its own.
+    number = num_cores()
     print(
-        f"{own:.0f} MiB at most, and {largest:.0f} MiB in the largest of its processes; "
+        f"at most {own + number * largest:.0f} MiB: {own:.0f}, and {largest:.0f} in each of "
+        f"{number} processes; "
         f"{coco_mib:.0f} MiB of COCO in {seconds:.0f} s"
     )
 
