@@ -83,8 +83,10 @@ def show_dataset(
     config: ConfigOption = "plate_training",
 ) -> None:
     """Figures of an annotation set, and a contact sheet of some of its images."""
-    from dataset_tools.show import show_set
+    from dataset_tools.show import check_suffix, show_set
 
+    # Before a version is fetched.
+    check_suffix(out)
     standard = _standard(config)
     with bar("looking") as progress, _directory_of(source, progress) as (directory, name):
         summary = show_set(directory, out, standard, progress=progress, name=name)

@@ -41,10 +41,15 @@ def preannotate(
     for problem in done.problems:
         typer.echo(f"{directory / problem.file}: {problem.reason}")
     kept = f"; {done.num_kept} left as they were" if done.num_kept else ""
-    say(f"{directory}: {len(done.label_files)} label files, {done.num_plates} plates{kept}")
+    files = _counted(len(done.label_files), "label file")
+    say(f"{directory}: {files}, {_counted(done.num_plates, 'plate')}{kept}")
     if done.label_files:
         say("open them in labelme, correct them, and tick the flag 'reviewed'")
     if done.problems:
         number = len(done.problems)
         images = "1 image has" if number == 1 else f"{number} images have"
         raise DataError(f"{directory}: {images} no label file")
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"1 {thing}" if number == 1 else f"{number} {thing}s"

@@ -7,15 +7,13 @@ import re
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from urllib.parse import unquote
 
 from sub_module.errors import DataError, PlateflowError, StoreError
 from sub_module.files import reason_of
 from sub_module.settings import Settings
+from sub_module.urls import shown_url, without_secrets
 
 _GIT_SECONDS = 30
-# Up to the last @: people forget to encode the slash of a password.
-_USER_INFO = re.compile(r"(\w+)://(.*)@")
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,10 @@ def check_connections(settings: Settings) -> Iterator[Connection]:
         found = check(settings)
         # The rooms' own messages show nothing; this is for what servers and libraries say.
         says = found.says.removeprefix(f"{found.where}: ")
-        yield replace(found, says=_without(hidden, says))
+        says = without_secrets(says, settings.database_url, settings.datasets)
+        for secret in hidden:
+            says = says.replace(secret, "***")
+        yield replace(found, says=says)
 
 
 def _database(settings: Settings) -> Connection:
@@ -61,7 +62,9 @@ def _database(settings: Settings) -> Connection:
         try:
             where = shown(catalog_url(settings))
         except PlateflowError:
-            where = "no URL"
+            url, shortened = settings.database_url, shown_url(settings.database_url)
+            # Where nothing was taken away, nobody knows what is a password.
+            where = shortened.partition("?")[0] if shortened != url else "no URL"
     set_by = " ".join(name for name, value in variables.items() if value)
     return Connection("database", set_by, where, *_tried(lambda: open_catalog(settings).check()))
 
@@ -91,7 +94,7 @@ def _repository(settings: Settings) -> Connection:
         return f"{count} version{'s'[: count != 1]}"
 
     set_by = "PLATEFLOW_DATASETS" if settings.datasets else ""
-    where = _USER_INFO.sub(r"\1://***@", settings.datasets) if settings.datasets else "in the home"
+    where = shown_url(settings.datasets) if settings.datasets else "in the home"
     return Connection("data set repository", set_by, where, *_tried(ask))
 
 
@@ -150,20 +153,9 @@ def _tried(ask: Callable[[], str]) -> tuple[bool, str]:
 
 
 def _secrets(settings: Settings) -> list[str]:
-    """Every value that must not be shown, the longest first."""
+    """Every value that must not be shown, except those in URLs; the longest first."""
     account = settings.service_account
     given = (settings.database_password, account.private_key_id, account.private_key)
     password, key_id, key = (value.get_secret_value() if value else "" for value in given)
-    found = {password, key_id, *re.findall(r"[\w+/=]{8,}", key.replace("\\n", "\n"))}
-    for url in (settings.database_url, settings.datasets):
-        for scheme, info in _USER_INFO.findall(url or ""):
-            user, _, secret = info.partition(":")
-            # A token of a git server may stand where the name does.
-            found |= {secret, unquote(secret), user if scheme.startswith("http") else ""}
-    return sorted(found - {""}, key=len, reverse=True)
-
-
-def _without(hidden: list[str], text: str) -> str:
-    for secret in hidden:
-        text = text.replace(secret, "***")
-    return text
+    lines = re.findall(r"[\w+/=]{8,}", re.sub(r"\\+[rn]", "\n", key))
+    return sorted({password, key_id, *lines} - {""}, key=len, reverse=True)

@@ -211,7 +211,8 @@ def _points(raw: Mapping[str, Any]) -> tuple[tuple[float, float], ...]:
         (x1, y1), (x2, y2) = points
         return (x1, y1), (x2, y1), (x2, y2), (x1, y2)
     if len(points) < 3:
-        raise DataError(f"its polygon has {len(points)} points, it needs 3 or more")
+        number = "1 point" if len(points) == 1 else f"{len(points)} points"
+        raise DataError(f"its polygon has {number}, it needs 3 or more")
     return points
 
 

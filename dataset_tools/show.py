@@ -20,6 +20,7 @@ from sub_module.plates.geometry import side_lengths
 from sub_module.plates.standard import PlateStandard
 from sub_module.progress import Progress, silent
 
+_SUFFIXES = (".png", ".html")
 _TILE = (480, 360)
 _GAP = 6
 _PAPER = (24, 26, 30)
@@ -75,8 +76,8 @@ def show_set(
 
     Args:
         annotations: The annotation set.
-        out: The PNG to write; a name that ends in `.html` gets a page of its own that also has
-            the class balance, the plates' sizes and what is wrong with the set.
+        out: What to write, by its ending: a `.png`, or a `.html`, a page that also has the class
+            balance, the plates' sizes and what is wrong with the set.
         standard: What labels and plates must fit.
         num_images: At most so many images on the sheet.
         progress: Told of every label file.
@@ -86,8 +87,10 @@ def show_set(
         Figures of the whole set.
 
     Raises:
-        DataError: No image of the set can be used, or the file cannot be written.
+        DataError: No image of the set can be used, or the file has another ending or cannot be
+            written.
     """
+    check_suffix(out)
     summary, shown = _survey(annotations, standard, max(1, num_images), progress)
     if not shown:
         first = summary.problems[0]
@@ -106,6 +109,16 @@ def show_set(
     except OSError as error:
         raise DataError(f"{out}: cannot be written: {error.strerror or error}") from error
     return summary
+
+
+def check_suffix(out: Path) -> None:
+    """Whether `show_set` can write such a file.
+
+    Raises:
+        DataError: It cannot.
+    """
+    if out.suffix.lower() not in _SUFFIXES:
+        raise DataError(f"{out}: it must end in {' or '.join(_SUFFIXES)}")
 
 
 def _survey(

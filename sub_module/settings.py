@@ -18,12 +18,14 @@ class ServiceAccount(BaseSettings):
 
     model_config = SettingsConfigDict(case_sensitive=True, env_ignore_empty=True, extra="ignore")
 
-    project_id: str | None = None
-    private_key_id: SecretStr | None = None
     private_key: SecretStr | None = None
     client_email: str | None = None
+    private_key_id: SecretStr | None = None
+    project_id: str | None = None
     token_uri: str | None = None
     universe_domain: str | None = None
+    # Other programs have a variable of this name too.
+    type: str | None = None
 
 
 class Settings(BaseSettings):

@@ -12,7 +12,10 @@ import pytest
 from typer.testing import CliRunner
 
 from commands.secrets import app
-from sub_module.errors import ConfigError
+from dataset_tools.catalog import open_catalog
+from dataset_tools.versions import DataSets
+from sub_module.errors import CatalogError, ConfigError, DataError
+from sub_module.settings import Settings
 from tests.servers.gcs import Gcs
 from tests.servers.mariadb import MariaDB
 from tests.servers.service_account import FORMS, ServiceAccount
@@ -81,6 +84,14 @@ def test_a_private_bucket(monkeypatch: pytest.MonkeyPatch, gcs: Gcs, form: str) 
     assert gcs.store in checked.lines["store"]
     assert account.fields["client_email"] in checked.lines["Google credentials"]
     assert "a token was given" in checked.lines["Google credentials"]
+    assert _words(checked.lines["Google credentials"])[1].split() == [
+        "private_key",
+        "client_email",
+        "private_key_id",
+        "project_id",
+        "token_uri",
+        "universe_domain",
+    ]
     assert not [secret for secret in account.secret_lines() if secret in checked.output]
 
 
@@ -159,6 +170,61 @@ def test_repositories(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         for part in ("ghp_token123456", "h%40nter2", "h@nter2", "wordpass"):
             assert part not in checked.output
         assert "127.0.0.1" in checked.lines["data set repository"]
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("{scheme}://plateflow:raw@SECRET/pw@{host}", "{scheme}://plateflow:***@{host}"),
+        ("{scheme}://plateflow:raw/pw@SECRET@{host}", "{scheme}://plateflow:***@{host}"),
+        ("{scheme}://plate/flow:SECRET@{host}", "{scheme}://plate:***@{host}"),
+    ],
+)
+def test_a_database_password_that_is_not_encoded(
+    monkeypatch: pytest.MonkeyPatch, mariadb: MariaDB, url: str, shown: str
+) -> None:
+    scheme, _, rest = mariadb.url("plateflow", with_password=False).partition("://")
+    host = rest.rpartition("@")[2]
+    monkeypatch.setenv("PLATEFLOW_DATABASE_URL", url.format(scheme=scheme, host=host))
+    checked = _check()
+    assert checked.error == "database: does not work"
+    assert _words(checked.lines["database"])[2].strip() == shown.format(scheme=scheme, host=host)
+    assert "PLATEFLOW_DATABASE_URL: has an @ too many; write @ as %40" in checked.output
+    assert not [part for part in ("SECRET", "raw", "/pw@") if part in checked.output]
+    with pytest.raises(CatalogError) as raised:
+        open_catalog(Settings())
+    assert "SECRET" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://bob:tok/SECRET@127.0.0.1:9/x.git",
+        "https://bob:tok@SECRET@127.0.0.1:9/x.git",
+        "https://bob:tok@SECRET/token@127.0.0.1:9/x.git",
+        "https://bob:tok#SECRET@127.0.0.1:9/x.git",
+        "http://bob:tok'SEC RET@127.0.0.1:9/x.git",
+        "ssh://bob:tok/SECRET@127.0.0.1:9/x.git",
+    ],
+)
+def test_a_token_that_is_not_encoded(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("PLATEFLOW_DATASETS", url)
+    checked = _check()
+    assert checked.error == "data set repository: does not work"
+    assert not [part for part in ("SEC", "RET", "tok") if part in checked.output]
+    assert "***@127.0.0.1:9/x.git" in checked.lines["data set repository"]
+    with pytest.raises(DataError) as raised:
+        DataSets(Settings()).listed()
+    assert not [part for part in ("SEC", "RET", "tok") if part in str(raised.value)]
+
+
+def test_a_bucket_with_a_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    for url in ("gs://bob:SECRET@bucket/a", "file://bob:SECRET@host/a"):
+        monkeypatch.setenv("PLATEFLOW_STORE", url)
+        checked = _check()
+        assert "SECRET" not in checked.output
+        assert checked.error
+        assert checked.error.startswith("store")
 
 
 def test_on_the_command_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from sqlalchemy.pool import NullPool
 
 from sub_module.errors import CatalogError
 from sub_module.settings import Settings
+from sub_module.urls import shown_url
 
 _EXAMPLE = "such as mysql+pymysql://user@host/plateflow or sqlite:////directory/catalog.sqlite3"
 _CONNECT_SECONDS = 10
@@ -61,8 +62,15 @@ def database_url(text: str, where: str, settings: Settings) -> URL:
         # Without its cause, which may show the password.
         raise CatalogError(f"{where}: no URL of a database, {_EXAMPLE}") from None
     backend = url.get_backend_name()
+    if backend != "sqlite" and (text.count("@") > 1 or "@" in str(url.database)):
+        # A part of the password would be taken for the host, and messages would show it.
+        raise CatalogError(
+            f"{where}: has an @ too many; write @ as %40, / as %2F and : as %3A in a user or "
+            "password, or give it as PLATEFLOW_DATABASE_PASSWORD"
+        )
     if backend == "sqlite":
-        if url.database in (None, "", ":memory:"):
+        # What stands behind two slashes would be a server.
+        if url.database in (None, "", ":memory:") or url.host or url.username:
             raise CatalogError(f"{where}: names no file, {_EXAMPLE}")
         return url
     if backend not in ("mysql", "mariadb"):
@@ -77,7 +85,7 @@ def database_url(text: str, where: str, settings: Settings) -> URL:
 
 def shown(url: URL) -> str:
     """The URL for messages: stars for the password, and no options, which may hold secrets."""
-    return url.set(query={}).render_as_string(hide_password=True)
+    return shown_url(url.set(query={}).render_as_string(hide_password=False))
 
 
 def connect(url: URL) -> Engine:

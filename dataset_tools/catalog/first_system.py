@@ -8,17 +8,30 @@ Its three tables, which have no constraints between them:
 
 They hold no checksums, sizes or plates, and do not say which annotation set a training set came
 from; those columns stay empty. `train_data` adds only versions that `image_data` does not name.
+
+MySQL compares text without regard to case and trailing spaces, unless a table says otherwise. So
+what belongs together is decided here and not there.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, cast
 
-from sqlalchemy import Connection, Select, TableClause, column, inspect, select, table, union
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    TableClause,
+    column,
+    inspect,
+    select,
+    table,
+)
 from sqlalchemy.engine import URL
 from sqlalchemy.orm import Session
 
@@ -26,7 +39,7 @@ from dataset_tools.catalog.catalog import Catalog
 from dataset_tools.catalog.connect import connect, shown
 from dataset_tools.catalog.failures import in_one_line
 from dataset_tools.catalog.migrate import FIRST_SYSTEM_TABLES
-from dataset_tools.catalog.models import AnnotationSet, TrainingSet
+from dataset_tools.catalog.models import Annotation, AnnotationSet, Image, TrainingSet
 from dataset_tools.catalog.rows import (
     AnnotationRow,
     ImageRow,
@@ -43,12 +56,12 @@ _NUM_ROWS = 5000
 
 
 def _table(name: str, *columns: str) -> TableClause:
-    return table(name, *map(column, columns))
+    return table(name, column("id"), *map(column, columns))
 
 
-_ANN = _table("ann_data", "json_name", "image_name", "category", "ann_version")
+_ANN = _table("ann_data", "category", "ann_version", "image_name", "json_name")
 _IMAGE = _table(
-    "image_data", "dataset_purpose", "image_name", "record_file", "category", "train_version"
+    "image_data", "category", "train_version", "image_name", "dataset_purpose", "record_file"
 )
 _TRAIN = _table("train_data", "category", "train_version")
 
@@ -94,7 +107,7 @@ def import_first_system(
 
     Raises:
         CatalogError: A database fails, the tables are not there or hold what cannot be, or a
-            version of that name is there with other images.
+            version of that name is there with another category, other images or other files.
     """
     where = shown(source)
     if source.get_backend_name() == "sqlite" and not Path(str(source.database)).is_file():
@@ -106,18 +119,8 @@ def import_first_system(
             raise CatalogError(
                 f"{where}: is no database of the first system: it has no table {min(missing)}"
             )
-        annotated = _versions(
-            connection, select(_ANN.c.category, _ANN.c.ann_version), "ann", prefix
-        )
-        trained = _versions(
-            connection,
-            union(
-                select(_IMAGE.c.category, _IMAGE.c.train_version),
-                select(_TRAIN.c.category, _TRAIN.c.train_version),
-            ),
-            "train",
-            prefix,
-        )
+        annotated = _versions(connection, [_ANN], "ann", prefix)
+        trained = _versions(connection, [_IMAGE, _TRAIN], "train", prefix)
         imported = []
         with catalog.transaction() as session:
             for version in [*annotated, *trained]:
@@ -127,9 +130,12 @@ def import_first_system(
     return imported
 
 
-def _versions(connection: Connection, query: Any, kind: str, prefix: str) -> list[_Version]:
-    """The versions that rows (category, version) name, and what they are called here."""
-    found = sorted({(str(row[0]), str(row[1])) for row in connection.execute(query)})
+def _versions(
+    connection: Connection, tables: list[TableClause], kind: str, prefix: str
+) -> list[_Version]:
+    """The versions that the tables' rows name, and what they are called here."""
+    rows = chain.from_iterable(_rows(connection, source, 2) for source in tables)
+    found = sorted({(category, original) for category, original in rows})
     num_categories = Counter(version for _, version in found)
     versions = []
     for category, original in found:
@@ -146,11 +152,8 @@ def _versions(connection: Connection, query: Any, kind: str, prefix: str) -> lis
 def _move_annotations(
     connection: Connection, catalog: Catalog, session: Session, version: _Version
 ) -> Imported:
-    query = select(_ANN.c.image_name, _ANN.c.json_name).where(
-        _ANN.c.category == version.category, _ANN.c.ann_version == version.original
-    )
-    rows, num_rows = _by_image(connection, query)
-    present = catalog.annotation_set(version.tag)
+    rows, num_rows = _by_image(connection, _ANN, version)
+    present = session.scalar(select(AnnotationSet).filter_by(tag=version.tag))
     if present is None:
         new = NewAnnotationSet(
             category=version.category,
@@ -165,22 +168,29 @@ def _move_annotations(
         catalog.add_annotation_set(
             session,
             new,
-            (AnnotationRow(image, row[1], *[None] * 5) for image, row in rows.items()),
+            (
+                AnnotationRow(image, label_file, *[None] * 5)
+                for image, (label_file,) in rows.items()
+            ),
         )
     else:
-        _check_same(present, present.num_images, len(rows))
+        there = select(Annotation.image, Annotation.label_file).filter_by(
+            annotation_set_id=present.id
+        )
+        _check_same(present, version, {row[0]: row[1:] for row in session.execute(there)}, rows)
     return Imported(version.tag, len(rows), num_rows - len(rows), present is None)
 
 
 def _move_images(
     connection: Connection, catalog: Catalog, session: Session, version: _Version
 ) -> Imported:
-    query = select(_IMAGE.c.image_name, _IMAGE.c.dataset_purpose, _IMAGE.c.record_file).where(
-        _IMAGE.c.category == version.category, _IMAGE.c.train_version == version.original
-    )
-    rows, num_rows = _by_image(connection, query)
-    counts = Counter(_purpose(row) for row in rows.values())
-    present = catalog.training_set(version.tag)
+    rows, num_rows = _by_image(connection, _IMAGE, version)
+    images = [
+        ImageRow(image, _purpose(image, purpose), record_file, None)
+        for image, (purpose, record_file) in rows.items()
+    ]
+    counts = Counter(str(image.purpose) for image in images)
+    present = session.scalar(select(TrainingSet).filter_by(tag=version.tag))
     if present is None:
         new = NewTrainingSet(
             category=version.category,
@@ -188,43 +198,86 @@ def _move_images(
             tag=version.tag,
             content_md5=None,
             annotation_tag=None,
-            split={str(purpose): number / len(rows) for purpose, number in counts.items()},
-            num_images={str(purpose): number for purpose, number in counts.items()},
+            split={purpose: number / len(images) for purpose, number in counts.items()},
+            num_images=dict(counts),
             standard=None,
         )
-        catalog.add_training_set(
-            session,
-            new,
-            (ImageRow(image, _purpose(row), row[2], None) for image, row in rows.items()),
-        )
+        catalog.add_training_set(session, new, images)
     else:
-        _check_same(present, sum(present.num_images.values()), len(rows))
+        there = select(Image.image, Image.purpose, Image.record_file).filter_by(
+            training_set_id=present.id
+        )
+        _check_same(present, version, {row[0]: row[1:] for row in session.execute(there)}, rows)
     return Imported(version.tag, len(rows), num_rows - len(rows), present is None)
 
 
-def _by_image(connection: Connection, query: Select[Any]) -> tuple[dict[str, Any], int]:
-    """Rows by their image, each image's first one, sorted; and how many rows there are."""
-    rows: dict[str, Any] = {}
+def _by_image(
+    connection: Connection, source: TableClause, version: _Version
+) -> tuple[dict[str, tuple[str, ...]], int]:
+    """What each image's first row says behind its name; and how many rows the version has."""
+    _, category, original, *_ = source.columns
+    # The database may find more than it is asked for, and never less.
+    wanted = (category == version.category) & (original == version.original)
+    rows: dict[str, tuple[str, ...]] = {}
     number = 0
-    # Of two rows of one image always the same one wins.
-    ordered = query.order_by(*query.selected_columns)
-    for row in connection.execution_options(yield_per=_NUM_ROWS).execute(ordered):
-        rows.setdefault(row[0], row)
-        number += 1
+    for of_category, of_version, image, *others in _rows(connection, source, where=wanted):
+        if (of_category, of_version) == (version.category, version.original):
+            rows.setdefault(image, tuple(others))
+            number += 1
     return rows, number
 
 
-def _purpose(row: Any) -> Purpose:
-    if row[1] not in _PURPOSES:
+def _rows(
+    connection: Connection,
+    source: TableClause,
+    num_columns: int | None = None,
+    where: ColumnElement[bool] | None = None,
+) -> Iterator[tuple[str, ...]]:
+    """Rows of a table by their id, without it: the first columns, or all.
+
+    Raises:
+        CatalogError: A row says nothing in one of them.
+    """
+    by_id, *columns = source.columns
+    columns = columns[:num_columns]
+    query = select(by_id, *columns).order_by(by_id)
+    if where is not None:
+        query = query.where(where)
+    for number, *values in connection.execute(query.execution_options(yield_per=_NUM_ROWS)):
+        for field, value in zip(columns, values, strict=True):
+            if value in (None, ""):
+                raise CatalogError(f"{source.name}: row {number} has no {field.name}")
+        yield tuple(map(str, values))
+
+
+def _purpose(image: str, purpose: str) -> Purpose:
+    if purpose not in _PURPOSES:
         raise CatalogError(
-            f"image_data: dataset_purpose of {row[0]} is {row[1]!r}, none of {', '.join(_PURPOSES)}"
+            f"image_data: dataset_purpose of {image} is {purpose!r}, none of {', '.join(_PURPOSES)}"
         )
-    return cast(Purpose, row[1])
+    return cast(Purpose, purpose)
 
 
-def _check_same(present: AnnotationSet | TrainingSet, there: int, here: int) -> None:
-    if there != here:
+def _check_same(
+    present: AnnotationSet | TrainingSet,
+    version: _Version,
+    there: Mapping[str, Any],
+    here: Mapping[str, Any],
+) -> None:
+    """Whether an earlier import moved this very version.
+
+    Raises:
+        CatalogError: The set of that tag is another one, or has other rows now.
+    """
+    if present.category != version.category:
         raise CatalogError(
-            f"{present.tag} is there with {there} images, the first system has {here}; "
+            f"{present.tag} is there, of {present.category} and not of {version.category}; "
             "give another prefix"
+        )
+    differ = [image for image in there.keys() | here.keys() if there.get(image) != here.get(image)]
+    if differ:
+        images = "1 image" if len(differ) == 1 else f"{len(differ)} images"
+        raise CatalogError(
+            f"{present.tag} is there, and the first system's differs from it in {images}, such as "
+            f"{min(differ)}; give another prefix"
         )

@@ -29,33 +29,38 @@ _LONG_WORD = re.compile(r"[\w+/=.-]{20,}")
 _TOKEN_URI = "https://oauth2.googleapis.com/token"
 # Without these there is no asking for a token; if none is set, there is no service account.
 _NEEDED = ("private_key", "client_email")
+# Of other key files of Google's; what else `type` says is of another program.
+_OTHER_TYPES = ("authorized_user", "external_account")
 _KEY_FILE = "GOOGLE_APPLICATION_CREDENTIALS"
 
 
 def service_account(settings: Settings) -> dict[str, str] | None:
     """The service account of the environment as a key file's content; None: there is none.
 
-    Newlines of the private key that arrived as backslash-n are real ones in what is returned, and
-    quotes around a value are gone: `kubectl create secret --from-env-file` keeps both.
+    Newlines of the private key that arrived as backslash-n or backslash-r-backslash-n are real ones
+    in what is returned, and quotes around a value are gone: `kubectl create secret --from-env-file`
+    keeps all of these.
 
     Raises:
-        StoreError: A field that is needed is missing.
+        StoreError: A field that is needed is missing, or the fields are of another kind of key.
     """
-    fields = {"type": "service_account", "token_uri": _TOKEN_URI}
-    for name, value in settings.service_account:
-        text = value.get_secret_value() if isinstance(value, SecretStr) else value
-        if text := (text or "").strip().strip("\"'").strip():
-            fields[name] = text
-    present = [name for name in _NEEDED if name in fields]
+    given = _given(settings)
+    present = [name for name in _NEEDED if name in given]
     if not present:
         return None
+    if "type" in given:
+        raise StoreError(
+            f"service account: the environment's type is {given['type']}, which cannot be used; "
+            "give the fields of a service_account"
+        )
     for name in _NEEDED:
-        if name not in fields:
+        if name not in given:
             raise StoreError(
                 f"service account: {name} is not set in the environment, but {present[0]} is"
             )
-    fields["private_key"] = fields["private_key"].replace("\\n", "\n").strip() + "\n"
-    return fields
+    key = re.sub(r"\\+n", "\n", re.sub(r"\\+r|\r", "", given["private_key"]))
+    fixed = {"type": "service_account", "private_key": key.strip() + "\n"}
+    return {"token_uri": _TOKEN_URI, **given, **fixed}
 
 
 def credentials_source(settings: Settings) -> tuple[str, str]:
@@ -63,9 +68,9 @@ def credentials_source(settings: Settings) -> tuple[str, str]:
 
     Nothing of it is secret. A service account that cannot be used is described all the same.
     """
-    fields = settings.service_account
-    if names := [name for name in _NEEDED if getattr(fields, name)]:
-        return " ".join(names), fields.client_email or "a service account"
+    given = _given(settings)
+    if any(name in given for name in _NEEDED):
+        return " ".join(given), given.get("client_email", "a service account")
     if os.environ.get(_KEY_FILE):
         return _KEY_FILE, _key_file()
     return "", "nobody, to an emulator" if _emulator_url() else "this machine's, if it has any"
@@ -173,6 +178,17 @@ def said_by_google(error: GoogleAuthError) -> str:
     # `invalid_grant: Invalid JWT Signature.`; the rest is the whole answer.
     said = str(error.args[0]) if error.args else "no reason given"
     return " ".join(_LONG_WORD.sub("***", said).split())[:200]
+
+
+def _given(settings: Settings) -> dict[str, str]:
+    """The fields that are set, without quotes; `type` only where it names another kind of key."""
+    given = {}
+    for name, value in settings.service_account:
+        text = value.get_secret_value() if isinstance(value, SecretStr) else value
+        text = (text or "").strip().strip("\"'").strip()
+        if text and (name != "type" or text in _OTHER_TYPES):
+            given[name] = text
+    return given
 
 
 def _account_credentials(account: dict[str, str]) -> Credentials:

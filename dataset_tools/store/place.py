@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from dataset_tools.store.manifest import Content, check_path, content_of
 from sub_module.errors import StoreError
 from sub_module.files import is_disk_full, reason_of
 from sub_module.settings import Settings
+from sub_module.urls import shown_url
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem  # type: ignore[import-untyped]
@@ -44,7 +46,10 @@ def store_url(settings: Settings) -> str:
             "gs://bucket/prefix"
         )
     if scheme == "file" and not path.startswith("/"):
-        raise StoreError(f"{settings.store}: give an absolute directory, file:///directory")
+        given = shown_url(settings.store)
+        raise StoreError(f"{given}: give an absolute directory, file:///directory")
+    if scheme == "gs" and re.search(r"[@:]", path.partition("/")[0]):
+        raise StoreError("PLATEFLOW_STORE: a bucket's URL has no user or password")
     check_path(path.removeprefix("/") if scheme == "file" else path, "PLATEFLOW_STORE")
     return f"{scheme}://{path}"
 

@@ -162,7 +162,7 @@ def test_every_fault_of_a_file_is_told(tmp_path):
         "shape 2: unknown label 'q'",
         "shape 2: group_id must be a whole number or null, not 'one'",
         "shape 3 ('x'): lies on no board",
-        "shape 4 ('f_b'): its polygon has 1 points, it needs 3 or more",
+        "shape 4 ('f_b'): its polygon has 1 point, it needs 3 or more",
         "shape 7 ('z'): the characters 'Y0Z' do not fit 'f_b', whose place 3 takes 0123",
     ]
 

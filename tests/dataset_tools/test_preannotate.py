@@ -260,7 +260,10 @@ def test_the_command_reads_with_the_model_in_use(images, tmp_path, monkeypatch):
     broken = next(images.rglob("*.jpg"))
     broken.with_suffix(".json").unlink()
     broken.write_bytes(b"")
+    labels = next(path for path in images.rglob("*.json"))
+    labels.unlink()
     typed = _typed(images)
+    assert f"{images}: 1 label file, " in typed.output
     assert isinstance(typed.exception, DataError)
     assert str(typed.exception) == f"{images}: 1 image has no label file"
     assert f"{broken}: it is no image" in typed.output

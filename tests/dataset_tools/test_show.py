@@ -64,6 +64,15 @@ def test_sheet_that_cannot_be_written(tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["set", "sheet.png"]
 
 
+@pytest.mark.parametrize("name", ["x.txt", "x.jpg", "x", ".png", "x.png.html.bak"])
+def test_only_what_can_be_written_is_tried(tmp_path, name):
+    # There is not even a set.
+    with pytest.raises(DataError) as raised:
+        show_set(tmp_path / "none", tmp_path / name, tiny_standard())
+    assert str(raised.value) == f"{tmp_path / name}: it must end in .png or .html"
+    assert os.listdir(tmp_path) == []
+
+
 class _Page(HTMLParser):
     """What a page shows and what it fetches."""
 
@@ -163,6 +172,8 @@ def test_version_is_shown_as_its_directory_is(tmp_path, show):
     assert images[0] == images[1]
     # What was fetched for it is gone.
     assert not [path for path in os.listdir(tmp_path / "home") if "show" in path]
+    with pytest.raises(DataError, match=r"x\.txt: it must end in \.png or \.html"):
+        show("no-such-version", "--out", str(tmp_path / "x.txt"))
     with pytest.raises(DataError, match=r"v2: no such directory, and no version .* ann-v1"):
         show("v2")
 

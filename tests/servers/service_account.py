@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 # Whom clients write to, wherever they then send it.
 _AUDIENCE = "https://oauth2.googleapis.com/token"
 # How a private key may arrive in the environment.
-FORMS = ("real", "escaped", "quoted")
+FORMS = ("real", "escaped", "quoted", "windows", "escaped windows")
 
 
 class ServiceAccount:
@@ -59,9 +59,12 @@ class ServiceAccount:
         """The fields as environment variables.
 
         `form` is of the private key: with "real" newlines, with "escaped" ones as a Kubernetes
-        secret made by `--from-env-file` has them, or so and "quoted".
+        secret made by `--from-env-file` has them, or so and "quoted"; the same of a file with
+        "windows" newlines.
         """
-        key = self.private_key if form == "real" else self.private_key.replace("\n", "\\n")
+        key = self.private_key.replace("\n", "\r\n") if "windows" in form else self.private_key
+        if form not in ("real", "windows"):
+            key = key.replace("\r", "\\r").replace("\n", "\\n")
         return {**self.fields, "private_key": f'"{key}"' if form == "quoted" else key}
 
     def secret_lines(self) -> list[str]:

@@ -198,7 +198,11 @@ def test_a_name_too_long_is_refused_whatever_the_server_is_set_to(mariadb: Maria
         ("mysql+pymysql://user:secret@host", r"names no database, such as"),
         ("postgresql://user:secret@host/d", r"postgresql is not supported; give a URL such as"),
         ("nonsense://user:secret@host/d", r"nonsense is not supported; give a URL such as"),
+        ("mysql+pymysql://user:raw@secret/pw@host/d", r"has an @ too many; write @ as %40"),
+        ("mysql+pymysql://us/er:secret@host/d", r"has an @ too many; write @ as %40"),
         ("sqlite://", r"names no file, such as"),
+        ("sqlite://directory/catalog.sqlite3", r"names no file, such as"),
+        ("sqlite://user:secret@host/d", r"names no file, such as"),
     ],
 )
 def test_a_url_that_cannot_be_used(url: str, reason: str) -> None:

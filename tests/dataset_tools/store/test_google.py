@@ -86,6 +86,33 @@ def test_what_google_fills_in(monkeypatch: pytest.MonkeyPatch, account: ServiceA
     assert found["type"] == "service_account"
 
 
+@pytest.mark.parametrize("kind", ["authorized_user", '"external_account"'])
+def test_another_kind_of_key(
+    monkeypatch: pytest.MonkeyPatch, account: ServiceAccount, kind: str
+) -> None:
+    _set(monkeypatch, {"type": kind, "client_id": "x", "refresh_token": "y"})
+    assert service_account(Settings()) is None
+    _set(monkeypatch, {**account.environment("real"), "type": kind})
+    with pytest.raises(StoreError) as raised:
+        service_account(Settings())
+    bare = kind.strip('"')
+    assert str(raised.value) == (
+        f"service account: the environment's type is {bare}, which cannot be used; "
+        "give the fields of a service_account"
+    )
+
+
+def test_a_type_of_another_program(
+    monkeypatch: pytest.MonkeyPatch, gcs: Gcs, account: ServiceAccount
+) -> None:
+    _set(monkeypatch, {**account.environment("escaped"), "type": "worker"})
+    found = service_account(Settings())
+    assert found
+    assert found["type"] == "service_account"
+    open_store(Settings(store=gcs.store)).check()
+    assert "type" not in credentials_source(Settings())[0].split()
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_a_private_bucket(
     monkeypatch: pytest.MonkeyPatch, gcs: Gcs, account: ServiceAccount, tmp_path: Path, form: str
