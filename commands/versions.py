@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,9 +19,11 @@ from sub_module.settings import Settings
 
 if TYPE_CHECKING:
     from dataset_tools.catalog import Changes
+    from dataset_tools.versions import LeftOut
 
 # Names that a person reads; JSON has them all.
 _NAMES_SHOWN = 20
+_LEFT_OUT_SHOWN = 5
 
 
 def register(app: typer.Typer) -> None:
@@ -67,6 +70,7 @@ def add(
             allow_unreviewed=allow_unreviewed,
             progress=progress,
         )
+    _say_left_out(published.left_out)
     typer.echo(published.tag)
     if not published.is_new:
         say(f"{published.tag} is there already, with the same files")
@@ -115,13 +119,13 @@ def list_versions(as_json: JsonOption = False) -> None:
         say("no versions yet; `dataset add DIR` makes the first")
         return
     table(
-        ["version", "of", "category", "created", "files", "MB", "content", "in the catalog"],
+        ["version", "of", "category", "created (UTC)", "files", "MB", "content", "in the catalog"],
         [
             [
                 listed.version.tag,
                 listed.version.kind,
                 listed.version.category,
-                f"{listed.version.created.astimezone():%Y-%m-%d %H:%M}",
+                f"{listed.version.created.astimezone(UTC):%Y-%m-%d %H:%M}",
                 str(listed.version.num_files),
                 f"{listed.version.size_bytes / 1e6:.1f}",
                 listed.version.content_md5[:12],
@@ -186,6 +190,21 @@ def gc(
     if store:
         rows.append(["store", str(freed.num_stored), f"{freed.stored_bytes / 1e6:.1f}"])
     table(["deleted from", "files", "MB"], rows)
+
+
+def _say_left_out(left_out: LeftOut) -> None:
+    """How many files are not in the version, and the first ones with their reasons."""
+    reasons = {**left_out.rejected, **dict.fromkeys(left_out.unreviewed, "not reviewed")}
+    if not reasons:
+        return
+    num_rejected, num_unreviewed = len(left_out.rejected), len(left_out.unreviewed)
+    said = [f"{num_rejected} files that cannot be used"] if num_rejected else []
+    said += [f"{num_unreviewed} that no person has reviewed"] if num_unreviewed else []
+    say(f"left out: {', '.join(said)}")
+    for file, reason in list(reasons.items())[:_LEFT_OUT_SHOWN]:
+        say(f"- {file}: {reason}")
+    if len(reasons) > _LEFT_OUT_SHOWN:
+        say(f"  and {len(reasons) - _LEFT_OUT_SHOWN} more; `dataset validate` names all")
 
 
 def _names(changes: Changes) -> None:

@@ -26,7 +26,7 @@ class LabelError(DataError):
     """
 
     def __init__(self, faults: Sequence[str]) -> None:
-        """All that is wrong with one file; the message is the first, and how many more there are."""
+        """All that is wrong with one file; the message is the first, and the number of the rest."""
         self.faults = tuple(faults)
         others = f" (and {len(self.faults) - 1} more)" if len(self.faults) > 1 else ""
         super().__init__(f"{self.faults[0]}{others}")

@@ -3,6 +3,6 @@
 from dataset_tools.versions.data_sets import DataSets
 from dataset_tools.versions.listing import ListedVersion, Noted
 from dataset_tools.versions.remote import Freed
-from dataset_tools.versions.version import Kind, Published, Version
+from dataset_tools.versions.version import Kind, LeftOut, Published, Version
 
-__all__ = ["DataSets", "Freed", "Kind", "ListedVersion", "Noted", "Published", "Version"]
+__all__ = ["DataSets", "Freed", "Kind", "LeftOut", "ListedVersion", "Noted", "Published", "Version"]

@@ -4,25 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dataset_tools.store import open_store
 from dataset_tools.versions.drafts import Draft
 from dataset_tools.versions.dvc import open_dvc
-from dataset_tools.versions.listing import ListedVersion, find_version, listed
-from dataset_tools.versions.publish import fill_in, find_same, publish
+from dataset_tools.versions.identity import begin, check_store, identity
+from dataset_tools.versions.listing import (
+    ListedVersion,
+    check_noted,
+    find_version,
+    listed,
+    noted_tag,
+)
+from dataset_tools.versions.publish import check_free, fill_in, find_same, publish
 from dataset_tools.versions.pull import Pull
 from dataset_tools.versions.remote import Freed, Remote
-from dataset_tools.versions.repository import Clone, open_origin, origin_url, shown_url
+from dataset_tools.versions.repository import Clone, open_origin, origin_url
 from dataset_tools.versions.stage import stage_annotations, stage_training
 from dataset_tools.versions.version import Kind, Published, Version, check_name, pointer
 from dataset_tools.versions.work import Workshop
-from sub_module.errors import CatalogError, DataError, StoreError
+from sub_module.errors import DataError, StoreError
 from sub_module.files import is_disk_full, reason_of
 from sub_module.plates.standard import PlateStandard
 from sub_module.progress import Progress, silent
 from sub_module.settings import Settings
+from sub_module.urls import shown_url
 
 if TYPE_CHECKING:
     from dataset_tools.catalog import Catalog, SetDiff
@@ -89,7 +98,7 @@ class DataSets:
         """
         check_name("category", category)
         with self._at_work() as (work, clone):
-            catalog = self._check_servers(version)
+            catalog = self._check_servers(clone, Kind.ANNOTATIONS, version)
             draft = stage_annotations(
                 directory,
                 clone.folder / Kind.ANNOTATIONS / category,
@@ -100,7 +109,8 @@ class DataSets:
                 allow_unreviewed,
                 progress,
             )
-            return self._publish(work, clone, catalog, draft, version, progress)
+            published = self._publish(work, clone, catalog, draft, version, progress)
+            return replace(published, left_out=draft.left_out)
 
     def add_training(
         self,
@@ -130,12 +140,14 @@ class DataSets:
         Raises:
             DataError: As `add`, or there is no such annotation set.
             StoreError: As `add`.
-            CatalogError: As `add`, or the catalog lacks the annotation set.
+            CatalogError: As `add`, or the catalog lacks the annotation set, or has another set
+                under its tag.
         """
         check_name("category", category)
         with self._at_work() as (work, clone):
-            catalog = self._check_servers(version)
+            catalog = self._check_servers(clone, Kind.TRAINING, version)
             source = find_version(clone.versions(), annotation_tag)
+            check_noted(catalog, source)
             draft = stage_training(
                 directory,
                 clone.folder / Kind.TRAINING / category,
@@ -210,10 +222,11 @@ class DataSets:
 
         Raises:
             DataError: There is no such version, or it is a training set.
-            CatalogError: The database cannot be reached, or lacks a version.
+            CatalogError: The database cannot be reached, lacks a version, or has another set under
+                its tag.
         """
-        catalog = self._catalog()
-        old_tag, new_tag = (self._noted_tag(catalog, name) for name in (old, new))
+        catalog, versions = self._catalog(), self.versions()
+        old_tag, new_tag = (noted_tag(catalog, versions, name) for name in (old, new))
         return old_tag, new_tag, catalog.diff(old_tag, new_tag)
 
     def gc(self, store: bool) -> Freed:
@@ -223,26 +236,29 @@ class DataSets:
             store: From the store too, which must serve no other data set repository; no other
                 machine may be adding meanwhile.
 
+        What files of DVC's on any branch or tag name is needed too: others may work with plain git
+        and DVC.
+
         Raises:
-            DataError: Another command is at work in this home.
-            StoreError: The store cannot be used, or lacks what says which bytes are needed.
+            DataError: Another command is at work in this home, or for the store: the repository has
+                no version yet.
+            StoreError: The store cannot be used, serves another repository, or lacks what says
+                which bytes are needed.
         """
         with _plain_errors(), self._workshop.alone() as work:
             clone = Clone(open_origin(self._settings, work), work / "repository")
-            return self._remote().collect_garbage(clone.versions(), store)
-
-    def _noted_tag(self, catalog: Catalog, name: str) -> str:
-        """The tag of an annotation set that the catalog has, by its tag or version name."""
-        for tag in (name, f"{Kind.ANNOTATIONS.prefix}{name}"):
-            if catalog.annotation_set(tag) is not None:
-                return tag
-        version = self.find(name)
-        if version.kind is not Kind.ANNOTATIONS:
-            raise DataError(f"{version.tag} is a training set; only annotation sets are compared")
-        raise CatalogError(
-            f"{catalog.name}: lacks {version.tag}; to fill it in: `dataset pull {version.tag} DIR`"
-            f", then `dataset add DIR --category {version.category} --version {version.version}`"
-        )
+            clone.fetch()
+            versions, remote = clone.versions(), self._remote()
+            if store and not versions:
+                raise DataError(
+                    f"data set repository {clone.shown_url}: has no version yet, so nothing says "
+                    f"what in {remote.url} is needed; is PLATEFLOW_DATASETS set?"
+                )
+            if store:
+                remote.check_mark(identity(clone))
+            needed = dict.fromkeys(clone.named_md5s(), "a file of DVC's in the repository")
+            needed |= {f"{version.content_md5}.dir": version.tag for version in versions}
+            return remote.collect_garbage(needed, store)
 
     def _remote(self) -> Remote:
         return Remote(self._settings, self._workshop.cache)
@@ -253,10 +269,12 @@ class DataSets:
 
         return open_catalog(self._settings)
 
-    def _check_servers(self, version: str | None) -> Catalog:
+    def _check_servers(self, clone: Clone, kind: Kind, version: str | None) -> Catalog:
         """Fail before any work is done, rather than after."""
         if version is not None:
             check_name("version", version)
+            check_free(clone, kind, version)
+        check_store(clone, self._settings)
         catalog = self._catalog()
         open_store(self._settings).check()
         return catalog
@@ -282,6 +300,8 @@ class DataSets:
             dvc.add(f"{draft.kind}/{draft.category}")
             clone.check_pointer(draft.kind, draft.category, draft.content.md5)
             remote = self._remote()
+            with self._workshop.publishing():
+                remote.mark(begin(clone, self._settings))
             is_listed = remote.holds_listing(draft.content)
             progress(1, 3, f"dvc push to {remote.url}")
             dvc.push(pointer(draft.kind, draft.category), remote.url)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from dataset_tools.catalog import AnnotationRow, ImageRow, NewAnnotationSet, NewTrainingSet
 from dataset_tools.versions.objects import Content
-from dataset_tools.versions.version import Kind
+from dataset_tools.versions.version import Kind, LeftOut
 from sub_module.errors import CatalogError
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ class Draft:
         figures: For people who read the tag.
         annotations: All images, if it is an annotation set.
         images: All images, if it is a training set.
+        left_out: Files of the directory that are not in it.
     """
 
     new: NewAnnotationSet | NewTrainingSet
@@ -36,6 +37,7 @@ class Draft:
     figures: Mapping[str, object]
     annotations: Sequence[AnnotationRow] = ()
     images: Sequence[ImageRow] = ()
+    left_out: LeftOut = field(default_factory=LeftOut)
 
     @property
     def kind(self) -> Kind:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator
+from configparser import ConfigParser
+from configparser import Error as ParsingError
 from contextlib import contextmanager
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -18,14 +20,44 @@ from sub_module.settings import Settings
 REMOTE = "dvc"
 _PREAMBLE = re.compile(r"^(unexpected error|failed to transfer '[^']*') - ")
 _LEASH = Path(__file__).with_name("leash.py")
+# Where a repository names its store.
+CONFIG = ".dvc/config"
+
+
+def remote_url(settings: Settings) -> str:
+    """DVC's remote in the store, as DVC spells it.
+
+    Raises:
+        StoreError: The store's URL cannot be used.
+    """
+    return dvc_remote(settings, REMOTE, None)["url"]
 
 
 def committed_files(settings: Settings) -> dict[str, str]:
-    """What a data set repository needs so that plain git and DVC can work with it."""
+    """What a data set repository needs so that plain git and DVC can work with it.
+
+    Where the store is and nothing more: how a machine reaches it, and who it is there, is its own
+    affair.
+    """
+    store = {"url": remote_url(settings)}
     return {
-        ".dvc/config": _sections({"core": {"remote": "store"}, **_remote(settings, None)}),
+        CONFIG: _sections({"core": {"remote": "store"}, 'remote "store"': store}),
         ".dvc/.gitignore": "/config.local\n/tmp\n/cache\n",
     }
+
+
+def committed_url(config: str) -> str | None:
+    """The URL of the default remote in the text of DVC's settings; None: it names none."""
+    found = ConfigParser(interpolation=None, strict=False)
+    try:
+        found.read_string(config)
+    except ParsingError:
+        return None
+    default = _unquoted(found.get("core", "remote", fallback=""))
+    for section in (f"'remote \"{default}\"'", f'remote "{default}"'):
+        if url := found.get(section, "url", fallback=None):
+            return _unquoted(url)
+    return None
 
 
 class Dvc:
@@ -131,6 +163,13 @@ def _quoted(value: str) -> str:
     # Bare, what comes after a # is dropped, and a comma makes a list of two.
     quote = next(quote for quote in ('"', "'", '"""') if quote not in value)
     return f"{quote}{value}{quote}"
+
+
+def _unquoted(value: str) -> str:
+    for quote in ('"""', '"', "'"):
+        if len(value) >= 2 * len(quote) and value.startswith(quote) and value.endswith(quote):
+            return value[len(quote) : -len(quote)]
+    return value
 
 
 def _reason(done: CompletedProcess[str]) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from dataset_tools.versions.drafts import noted_sets
 from dataset_tools.versions.version import Kind, Version
-from sub_module.errors import DataError
+from sub_module.errors import CatalogError, DataError
 
 if TYPE_CHECKING:
     from dataset_tools.catalog import Catalog
@@ -47,6 +47,48 @@ def listed(versions: Sequence[Version], catalog: Catalog) -> list[ListedVersion]
         return Noted.YES if is_same else Noted.OTHER
 
     return [ListedVersion(version, of(version)) for version in versions]
+
+
+def check_noted(catalog: Catalog, version: Version) -> None:
+    """Make sure that what the catalog has under a version's tag, if anything, is that version.
+
+    Raises:
+        CatalogError: It is another set, or the database fails.
+    """
+    noted = noted_sets(catalog, version.kind).get(version.tag)
+    if noted is not None and noted.content_md5 != version.content_md5:
+        raise CatalogError(
+            f"{catalog.name}: has other files under {version.tag} than the data set repository: "
+            "it serves another repository too; use a database or a version name of its own"
+        )
+
+
+def noted_tag(catalog: Catalog, versions: Sequence[Version], name: str) -> str:
+    """The tag of an annotation set that the catalog has, by its tag or version name.
+
+    Args:
+        catalog: May have sets that are no versions, such as those of the first system.
+        versions: All that there are.
+        name: `ann-v3`, or `v3`.
+
+    Raises:
+        DataError: There is none, or it is a training set.
+        CatalogError: The catalog lacks it, or has another set under its tag.
+    """
+    noted = noted_sets(catalog, Kind.ANNOTATIONS)
+    for tag in (name, f"{Kind.ANNOTATIONS.prefix}{name}"):
+        if tag in noted:
+            for version in versions:
+                if version.tag == tag:
+                    check_noted(catalog, version)
+            return tag
+    version = find_version(versions, name)
+    if version.kind is not Kind.ANNOTATIONS:
+        raise DataError(f"{version.tag} is a training set; only annotation sets are compared")
+    raise CatalogError(
+        f"{catalog.name}: lacks {version.tag}; to fill it in: `dataset pull {version.tag} DIR`"
+        f", then `dataset add DIR --category {version.category} --version {version.version}`"
+    )
 
 
 def find_version(versions: Sequence[Version], name: str) -> Version:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from dataset_tools.catalog import Conflict
 from dataset_tools.versions.drafts import Draft, noted_sets
-from dataset_tools.versions.dvc import committed_files
+from dataset_tools.versions.identity import moved_files
 from dataset_tools.versions.repository import Clone, RejectedError
-from dataset_tools.versions.version import Published, Version, next_name, pointer
+from dataset_tools.versions.version import Kind, Published, Version, next_name, pointer
 from sub_module.errors import CatalogError, DataError
 from sub_module.settings import Settings
 
@@ -61,6 +61,20 @@ def find_same(versions: Sequence[Version], draft: Draft, name: str | None) -> Ve
     return None
 
 
+def check_free(clone: Clone, kind: Kind, name: str) -> None:
+    """Make sure that the tag of a version is one of ours, or is not there yet.
+
+    Raises:
+        DataError: Somebody has made it with plain git.
+    """
+    ours = {version.version for version in clone.versions() if version.kind is kind}
+    if name in clone.names(kind) - ours:
+        raise DataError(
+            f"data set repository {clone.shown_url}: has a tag {kind.prefix}{name} that is none of "
+            "Plateflow's; choose another name"
+        )
+
+
 def fill_in(catalog: Catalog, draft: Draft, there: Version) -> Published:
     """Give a version that is there the rows that the catalog lacks.
 
@@ -86,7 +100,7 @@ def publish(
     Args:
         clone: Its work tree has DVC's file for the set.
         catalog: Gets the rows.
-        settings: What a new data set repository says of the store.
+        settings: Where a home that has been moved has its store now.
         draft: The set.
         name: The version; None: the next one that is free.
 
@@ -102,7 +116,8 @@ def publish(
         versions = clone.versions()
         if there := find_same(versions, draft, name):
             return fill_in(catalog, draft, there)
-        version = name or _free_name(catalog, versions, draft)
+        version = name or _free_name(catalog, clone, draft)
+        check_free(clone, draft.kind, version)
         try:
             return _publish_as(version, clone, catalog, settings, draft)
         except (RejectedError, Conflict) as error:
@@ -130,18 +145,16 @@ def _publish_as(
     return Published(version, tag, commit, draft.content.md5, is_new=True)
 
 
-def _free_name(catalog: Catalog, versions: Sequence[Version], draft: Draft) -> str:
+def _free_name(catalog: Catalog, clone: Clone, draft: Draft) -> str:
     # A catalog may know versions of another data set repository too.
-    tagged = {version.version for version in versions if version.kind is draft.kind}
-    return next_name(tagged | {noted.version for noted in noted_sets(catalog, draft.kind).values()})
+    noted = {found.version for found in noted_sets(catalog, draft.kind).values()}
+    return next_name(clone.names(draft.kind) | noted)
 
 
 def _files(clone: Clone, settings: Settings, draft: Draft) -> list[str]:
-    """What a commit holds; a repository's first one makes it usable with plain git and DVC."""
+    """What a commit holds."""
     # The sets themselves are DVC's.
-    files = {f"{draft.kind}/.gitignore": "/*/\n"}
-    if not clone.holds(".dvc/config"):
-        files |= committed_files(settings)
+    files = {f"{draft.kind}/.gitignore": "/*/\n", **moved_files(clone, settings)}
     clone.write(files)
     return [*files, pointer(draft.kind, draft.category)]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +16,10 @@ from dataset_tools.versions.version import Version
 from sub_module.errors import StoreError
 from sub_module.files import write_bytes
 from sub_module.settings import Settings
+
+# Beside DVC's objects: one empty object for each data set repository that has bytes there.
+_MARKS = "repositories/"
+_SET = ".dir"
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,9 @@ class Remote:
         Raises:
             StoreError: It is neither in the cache nor, undamaged, in the store.
         """
-        md5 = version.content_md5
+        return self._listing(version.content_md5, version.tag)
+
+    def _listing(self, md5: str, owner: str) -> Content:
         content = self.cache.listing(md5)
         if content is None:
             with suppress(FileNotFoundError):
@@ -76,7 +82,7 @@ class Remote:
             content = self.cache.listing(md5)
         if content is None:
             raise StoreError(
-                f"{self.url}: {object_name(md5, is_listing=True)} (the listing of {version.tag}) "
+                f"{self.url}: {object_name(md5, is_listing=True)} (the listing of {owner}) "
                 "is missing or damaged; add the same files again as this version to mend it"
             )
         return content
@@ -117,24 +123,59 @@ class Remote:
         # Last, as everywhere: who finds it trusts that the files are there.
         send((content.md5, True))
 
-    def collect_garbage(self, versions: Sequence[Version], store: bool) -> Freed:
-        """Delete what none of the versions needs; nobody may add meanwhile.
+    def mark(self, repository: str) -> None:
+        """Say in the store that bytes of this data set repository lie there.
+
+        Not where bytes lie already and nobody has said whose they are.
+
+        Args:
+            repository: Its identity.
+
+        Raises:
+            StoreError: The store cannot be used.
+        """
+        name, marks = f"{_MARKS}{repository}", self.place.found(_MARKS)
+        if name not in marks and (marks or not self.place.found(OBJECTS)):
+            self.place.write(name, b"")
+
+    def check_mark(self, repository: str | None) -> None:
+        """Make sure that the store has bytes of this data set repository and of no other.
+
+        Raises:
+            StoreError: It has others, or nobody knows, or the store cannot be read.
+        """
+        marks = set(self.place.found(_MARKS))
+        if others := sorted(marks - {f"{_MARKS}{repository}"}):
+            raise StoreError(
+                f"{self.url}: has bytes of another data set repository ({others[0]}); "
+                "nothing is deleted from a store that several share"
+            )
+        if not marks:
+            raise StoreError(
+                f"{self.url}: nothing says whose bytes it has, so nothing is deleted; if all are "
+                f"of this data set repository, write an empty object {_MARKS}"
+                f"{repository or 'ID, as in its plateflow.json after the next add'}"
+            )
+
+    def collect_garbage(self, needed_md5s: Mapping[str, str], store: bool) -> Freed:
+        """Delete what nobody needs; nobody may add meanwhile.
 
         `dvc gc` without questions would delete the files of a version whose listing is lost.
 
         Args:
-            versions: All that there are.
+            needed_md5s: Who needs it, for messages, by checksum; those of sets end with `.dir`.
             store: Delete from the store too, not only from the cache.
 
         Raises:
-            StoreError: The store cannot be used, or the listing of a version is missing: nothing
-                is deleted then.
+            StoreError: The store cannot be used, or the listing of a set is missing: nothing is
+                deleted then.
         """
         needed = set()
-        for version in versions:
-            content = self.listing(version)
-            needed.add(object_name(content.md5, is_listing=True))
-            needed.update(map(object_name, content.files.values()))
+        for md5, owner in needed_md5s.items():
+            needed.add(object_name(md5))
+            if md5.endswith(_SET):
+                content = self._listing(md5.removesuffix(_SET), owner)
+                needed.update(map(object_name, content.files.values()))
         cached, stored = _without(needed, dict(self.cache.objects())), {}
         for name in cached:
             (self.cache.root / name).unlink(missing_ok=True)

@@ -16,6 +16,7 @@ from dataset_tools.versions.process import run_child
 from dataset_tools.versions.version import Kind, Version, pointer
 from sub_module.errors import DataError
 from sub_module.settings import Settings
+from sub_module.urls import shown_url, without_secrets
 
 _BRANCH = "main"
 # What a user's own settings of git must not change here: signatures that ask for a passphrase,
@@ -38,6 +39,8 @@ _TAG_FIELDS = "%00".join(
 _SAID = re.compile(
     r"^category: (\S+)\n(?:.*\n)*files: (\d+)\nbytes: (\d+)\nmd5: ([0-9a-f]{32})$", re.MULTILINE
 )
+# In DVC's files, whatever YAML has around it.
+_MD5 = re.compile(r"\b[0-9a-f]{32}(?:\.dir)?\b")
 
 
 class RejectedError(Exception):
@@ -90,12 +93,6 @@ def open_origin(settings: Settings, work: Path) -> Origin:
     return Origin(str(origin), is_own=True)
 
 
-def shown_url(text: str) -> str:
-    """A repository's URL, or what git says of it, without a password or token in it."""
-    # Up to the last @ of the word: a password may hold one, or a slash.
-    return re.sub(r"://[^\s'\"]*@", "://***@", text)
-
-
 class Clone:
     """A clone of the data set repository that nobody else works in."""
 
@@ -111,11 +108,15 @@ class Clone:
         """
         self.folder = folder
         self._origin = origin
+        # An empty repository has a branch in mind too; old servers do not say which.
+        default = ["-c", f"init.defaultBranch={_BRANCH}"]
         clone = ["clone", "-q", "-o", "origin", "--no-checkout", "--", origin.url, str(folder)]
-        self._checked(_git(clone, folder.parent))
-        head = self._git("symbolic-ref", "--short", "HEAD").stdout.strip()
-        is_born = self._git("rev-parse", "-q", "--verify", "HEAD").returncode == 0
-        self._branch = head if is_born else _BRANCH
+        self._checked(_git([*default, *clone], folder.parent))
+        head = self._git("symbolic-ref", "-q", "--short", "HEAD").stdout.strip()
+        is_born = self._has("HEAD")
+        self._branch = head
+        if not head or (not is_born and self._has(f"refs/remotes/origin/{_BRANCH}")):
+            self._branch = _BRANCH
         for key, value in _NOBODY.items():
             if self._git("config", key).returncode:
                 self._checked(self._git("config", key, value))
@@ -139,7 +140,8 @@ class Clone:
         for entry in listed.split("\x01\n")[:-1]:
             tag, commit, moment, body = entry.split("\0")
             kind = next(kind for kind in Kind if tag.startswith(kind.prefix))
-            if said := _SAID.search(body):
+            # A tag without a moment is a bare name for a commit, whose message may be one of ours.
+            if moment and (said := _SAID.search(body)):
                 versions.append(
                     Version(
                         tag=tag,
@@ -154,6 +156,12 @@ class Clone:
                     )
                 )
         return sorted(versions, key=lambda version: (version.created, version.tag))
+
+    def names(self, kind: Kind) -> set[str]:
+        """The version names that tags take, also those of tags that are none of ours."""
+        pattern = f"refs/tags/{kind.prefix}*"
+        listed = self._checked(self._git("for-each-ref", "--format=%(refname:lstrip=2)", pattern))
+        return {tag.removeprefix(kind.prefix) for tag in listed.split()}
 
     def write(self, files: dict[str, str]) -> None:
         """Write files into the work tree."""
@@ -177,9 +185,41 @@ class Clone:
         if f"md5: {content_md5}.dir\n" not in (self.folder / file).read_text(encoding="utf-8"):
             raise DataError(f"{category}: DVC found other files than were staged ({file})")
 
-    def holds(self, file: str) -> bool:
-        """Whether the branch has a file."""
-        return self._git("cat-file", "-e", f"origin/{self._branch}:{file}").returncode == 0
+    @property
+    def shown_url(self) -> str:
+        """What it is a clone of, without a password."""
+        return shown_url(self._origin.url)
+
+    def read(self, file: str) -> str | None:
+        """The text of a file on the branch; None: there is no such file."""
+        show = self._git("show", f"refs/remotes/origin/{self._branch}:{file}")
+        return None if show.returncode else show.stdout
+
+    def named_md5s(self) -> set[str]:
+        """Every checksum in a file of DVC's on any branch or tag; directories end with `.dir`.
+
+        Raises:
+            DataError: The repository cannot be read.
+        """
+        listed = self._git("for-each-ref", "--format=%(refname)", "refs/remotes", "refs/tags")
+        if not (refs := self._checked(listed).split()):
+            return set()
+        grep = ["grep", "--no-color", "-a", "-h", "-E", "-e", "[0-9a-f]{32}"]
+        found = self._git(*grep, *refs, "--", "*.dvc", "*dvc.lock")
+        # 1: nothing found.
+        if found.returncode > 1:
+            self._checked(found)
+        return set(_MD5.findall(found.stdout))
+
+    def commit(self, files: Sequence[str], message: str) -> None:
+        """Commit files of the work tree on top of what is there, and push that.
+
+        Raises:
+            RejectedError: As of `publish`.
+            DataError: As of `publish`.
+        """
+        self._commit(files, message)
+        self._push()
 
     def publish(self, files: Sequence[str], tag: str, message: str) -> str:
         """Commit files of the work tree on top of what is there, tag the commit and push both.
@@ -190,8 +230,14 @@ class Clone:
             RejectedError: Somebody else pushed first; `fetch`, look again and repeat.
             DataError: The repository cannot be reached or written to.
         """
+        self._commit(files, message)
+        self._checked(self._git("tag", "-f", "-a", "-m", message, tag))
+        self._push(f"refs/tags/{tag}:refs/tags/{tag}")
+        return self._checked(self._git("rev-parse", "HEAD")).strip()
+
+    def _commit(self, files: Sequence[str], message: str) -> None:
         upstream = f"refs/remotes/origin/{self._branch}"
-        is_there = self._git("rev-parse", "-q", "--verify", upstream).returncode == 0
+        is_there = self._has(upstream)
         self._checked(self._git("symbolic-ref", "HEAD", f"refs/heads/{self._branch}"))
         if is_there:
             # The work tree stays as it is, whatever the branch says.
@@ -201,17 +247,17 @@ class Clone:
         self._checked(self._git("add", "-f", "--", *files))
         commit = ["commit", "-q", "--allow-empty", "--no-verify", "-m", message]
         self._checked(self._git(*commit))
-        self._checked(self._git("tag", "-f", "-a", "-m", message, tag))
-        self._push(tag)
-        return self._checked(self._git("rev-parse", "HEAD")).strip()
 
-    def _push(self, tag: str) -> None:
-        refs = [f"HEAD:refs/heads/{self._branch}", f"refs/tags/{tag}:refs/tags/{tag}"]
-        push = self._git("push", "--porcelain", "--atomic", "origin", *refs)
+    def _push(self, *refs: str) -> None:
+        head = f"HEAD:refs/heads/{self._branch}"
+        push = self._git("push", "--porcelain", "--atomic", "origin", head, *refs)
         refused = [line.split("\t")[-1] for line in push.stdout.splitlines() if line[:1] == "!"]
         if push.returncode and refused:
             raise RejectedError(f"data set repository {shown_url(self._origin.url)}: {refused[0]}")
         self._checked(push)
+
+    def _has(self, ref: str) -> bool:
+        return self._git("rev-parse", "-q", "--verify", ref).returncode == 0
 
     def _git(self, *arguments: str) -> CompletedProcess[str]:
         return _git(arguments, self.folder)
@@ -242,13 +288,13 @@ def _checked(done: CompletedProcess[str], origin: str) -> str:
         DataError: It failed.
     """
     if done.returncode:
-        raise DataError(f"data set repository {shown_url(origin)}: {_reason(done)}")
+        raise DataError(f"data set repository {shown_url(origin)}: {_reason(done, origin)}")
     return done.stdout
 
 
-def _reason(done: CompletedProcess[str]) -> str:
+def _reason(done: CompletedProcess[str], origin: str) -> str:
     """The line of git's complaints that says most."""
-    lines = [line.strip() for line in shown_url(done.stderr).splitlines()]
+    lines = [line.strip() for line in without_secrets(done.stderr, origin).splitlines()]
     lines = [line for line in lines if line and not line.startswith("hint:")]
     for start in ("fatal: ", "error: "):
         for line in lines:

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from dataset_tools.annotations import LabelledImage, Problem, iter_set, list_set
+from dataset_tools.annotations import LabelledImage, Problem, iter_set, list_set, sorted_problems
 from dataset_tools.catalog import (
     AnnotationRow,
     ImageRow,
@@ -24,12 +24,14 @@ from dataset_tools.catalog import (
 )
 from dataset_tools.versions.drafts import Draft
 from dataset_tools.versions.objects import Cache, content_of, each_of, link
+from dataset_tools.versions.version import LeftOut
 from sub_module.errors import DataError
 from sub_module.plates.standard import PlateStandard
 from sub_module.progress import Progress
 
 _PARTS: tuple[Purpose, ...] = ("train", "val", "test")
 
+_UNREVIEWED = "no person has reviewed it yet"
 # Checksum and bytes of each file.
 _Kept = Mapping[str, tuple[str, int]]
 
@@ -67,7 +69,7 @@ def stage_annotations(
         if not isinstance(found, LabelledImage):
             problems += found
         elif not (allow_unreviewed or found.annotation.reviewed):
-            problems.append(Problem(found.label_file, "no person has reviewed it yet"))
+            problems.append(Problem(found.label_file, _UNREVIEWED))
         else:
             rows.append(_annotation_row(found, kept))
             classes.update(shape.label for shape in found.annotation.shapes)
@@ -87,8 +89,9 @@ def stage_annotations(
         class_counts={label: classes[label] for label in standard.classes},
         standard=standard.fingerprint,
     )
-    figures = {"images": new.num_images, "plates": new.num_plates}
-    return Draft(new, content, _size_of(kept, files), figures, annotations=rows)
+    left_out = _left_out(problems)
+    figures = {"images": new.num_images, "plates": new.num_plates, **left_out.figures()}
+    return Draft(new, content, _size_of(kept, files), figures, annotations=rows, left_out=left_out)
 
 
 def stage_training(
@@ -191,6 +194,16 @@ def _annotation_row(found: LabelledImage, kept: _Kept) -> AnnotationRow:
         label_bytes=label_bytes,
         num_plates=len(found.plates),
     )
+
+
+def _left_out(problems: Iterable[Problem]) -> LeftOut:
+    problems = sorted_problems(list(problems))
+    unreviewed = {problem.file for problem in problems if problem.reason == _UNREVIEWED}
+    rejected: dict[str, str] = {}
+    for problem in problems:
+        if problem.file not in unreviewed:
+            rejected.setdefault(problem.file, problem.reason)
+    return LeftOut(rejected, tuple(sorted(unreviewed)))
 
 
 def _image_names(directory: Path, coco_file: Path, kept: _Kept) -> list[str]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -59,6 +60,27 @@ class Version:
 
 
 @dataclass(frozen=True)
+class LeftOut:
+    """Files that were not taken into a version.
+
+    Attributes:
+        rejected: The first reason of each that cannot be used.
+        unreviewed: Label files that no person has gone through.
+    """
+
+    rejected: Mapping[str, str] = field(default_factory=dict)
+    unreviewed: tuple[str, ...] = ()
+
+    def figures(self) -> dict[str, int]:
+        """How many, in words, where there are any."""
+        numbers = {
+            "left out as unusable": len(self.rejected),
+            "left out as not reviewed": len(self.unreviewed),
+        }
+        return {what: number for what, number in numbers.items() if number}
+
+
+@dataclass(frozen=True)
 class Published:
     """What became of a set that was added.
 
@@ -68,6 +90,7 @@ class Published:
         commit: The commit that is tagged, in hex.
         content_md5: DVC's checksum of the whole set.
         is_new: False when the version was there already, with the same bytes.
+        left_out: What of the directory is not in it.
     """
 
     version: str
@@ -75,6 +98,7 @@ class Published:
     commit: str
     content_md5: str
     is_new: bool
+    left_out: LeftOut = field(default_factory=LeftOut)
 
 
 def pointer(kind: Kind, category: str) -> str:

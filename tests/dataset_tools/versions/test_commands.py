@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from typer.testing import CliRunner, Result
 from commands.versions import register
 from sub_module.errors import DataError
 from sub_module.settings import Settings
-from tests.dataset_tools.versions.sets import STANDARD, files, tags
+from tests.dataset_tools.versions.sets import STANDARD, files, small_set, tags
 
 
 @pytest.fixture
@@ -60,6 +62,42 @@ def test_list_shows_every_version() -> None:
     rows = json.loads(_run("list", "--json").stdout)
     assert [row["tag"] for row in rows] == ["ann-v1", "ann-v2"]
     assert {row["catalog"] for row in rows} == {"yes"}
+
+
+def test_list_shows_times_in_utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    created = json.loads(_run("list", "--json").stdout)[0]["created"]
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("TZ", "XYZ-9:30")
+        time.tzset()
+        lines = _run("list").stdout.splitlines()
+    time.tzset()
+    assert "created (UTC)" in lines[0]
+    assert created[:16].replace("T", " ") in lines[1]
+
+
+def test_add_says_what_it_leaves_out(config: str, settings: Settings, tmp_path: Path) -> None:
+    directory = small_set(tmp_path / "set3", 8, seed=3)
+    for number in range(6):
+        (directory / f"{number:06d}.json").write_text("{")
+    label_file = directory / "000006.json"
+    text = json.loads(label_file.read_text())
+    label_file.write_text(json.dumps({**text, "flags": {"reviewed": False}}))
+    done = _run("add", "set3", "--skip-rejected", "--config", config)
+    assert done.stdout == "ann-v3\n", done.exception
+    assert "left out: 6 files that cannot be used, 1 that no person has reviewed" in done.stderr
+    shown = [line for line in done.stderr.splitlines() if line.startswith("- ")]
+    assert len(shown) == 5
+    assert shown[0].startswith("- 000000.json: ")
+    assert "2 more" in done.stderr
+    git = ["git", "-C", str(settings.home / "datasets.git"), "tag", "-n99", "-l", "ann-v3"]
+    message = subprocess.check_output(git, text=True).split("\n")
+    assert [line.strip() for line in message if "left out" in line] == [
+        "left out as unusable: 6",
+        "left out as not reviewed: 1",
+    ]
+    # It says so too when the version is there.
+    assert "left out: 6 files" in _run("add", "set3", "--skip-rejected", "--config", config).stderr
+    assert "left out" not in _run("add", "set1", "--config", config).stderr
 
 
 def test_list_of_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
