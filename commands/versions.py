@@ -172,17 +172,15 @@ def gc(
 ) -> None:
     """Delete files that no version needs any more, such as those of an add that failed.
 
-    --store: the store must serve no other data set repository, and nobody may add meanwhile.
+    --store: of a store that other data set repositories use too nothing is deleted; nobody may add
+    meanwhile.
     """
     from dataset_tools.versions import DataSets
 
     data_sets = DataSets(Settings())
     if not yes:
         if store:
-            say(
-                f"Versions of other data set repositories than {data_sets.repository_url} that are "
-                f"in {data_sets.store_url} would be lost, and what somebody adds meanwhile."
-            )
+            say("What somebody adds meanwhile on another machine would be lost.")
         where = "the cache and the store" if store else "the cache"
         typer.confirm(f"Delete what no version needs from {where}?", abort=True, err=True)
     freed = data_sets.gc(store)
@@ -198,7 +196,8 @@ def _say_left_out(left_out: LeftOut) -> None:
     if not reasons:
         return
     num_rejected, num_unreviewed = len(left_out.rejected), len(left_out.unreviewed)
-    said = [f"{num_rejected} files that cannot be used"] if num_rejected else []
+    files = "1 file" if num_rejected == 1 else f"{num_rejected} files"
+    said = [f"{files} that cannot be used"] if num_rejected else []
     said += [f"{num_unreviewed} that no person has reviewed"] if num_unreviewed else []
     say(f"left out: {', '.join(said)}")
     for file, reason in list(reasons.items())[:_LEFT_OUT_SHOWN]:

@@ -23,7 +23,7 @@ from dataset_tools.catalog.models import (
     TrainingSet,
     table_of,
 )
-from dataset_tools.catalog.notes import finite, note_model, note_run, required
+from dataset_tools.catalog.notes import note_model, note_run, required
 from dataset_tools.catalog.rows import (
     AnnotationRow,
     Conflict,
@@ -180,17 +180,6 @@ class Catalog:
             CatalogError: A run or a training set is not there, or the database fails.
         """
         self._write(lambda session: [note_model(session, model) for model in models])
-
-    def note_metrics(self, path: str, metrics: Mapping[str, float]) -> None:
-        """Add figures to those of a model; a figure of the same name is replaced.
-
-        Raises:
-            CatalogError: No model has that path, or the database fails.
-        """
-        with self.transaction() as session:
-            model = required(session, Model, Model.path, path)
-            # A new dictionary: SQLAlchemy does not see into one that it has.
-            model.metrics = model.metrics | finite(metrics)
 
     def note_deployed(self, model: ModelRow) -> None:
         """Insert or update a model, which becomes the only one that is deployed.

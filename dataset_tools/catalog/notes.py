@@ -50,7 +50,7 @@ def note_model(session: Session, model: ModelRow) -> Model:
     return noted
 
 
-def finite(metrics: Mapping[str, float]) -> dict[str, float | None]:
+def _finite(metrics: Mapping[str, float]) -> dict[str, float | None]:
     """Figures as JSON can keep them."""
     return {key: value if math.isfinite(value) else None for key, value in metrics.items()}
 
@@ -59,7 +59,7 @@ def _note_outcome(session: Session, noted: Run | Model, row: RunRow | ModelRow) 
     if row.training_tag is not None:
         noted.training_set = required(session, TrainingSet, TrainingSet.tag, row.training_tag)
     if row.metrics or noted.metrics is None:
-        noted.metrics = finite(row.metrics)
+        noted.metrics = _finite(row.metrics)
     session.add(noted)
     # A new row gets its id.
     session.flush()

@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dataset_tools.store import open_store
-from dataset_tools.versions.drafts import Draft
+from dataset_tools.versions.drafts import Draft, is_noted
 from dataset_tools.versions.dvc import open_dvc
 from dataset_tools.versions.identity import begin, check_store, identity
 from dataset_tools.versions.listing import (
     ListedVersion,
-    check_noted,
     find_version,
     listed,
     noted_tag,
@@ -22,7 +21,7 @@ from dataset_tools.versions.listing import (
 from dataset_tools.versions.publish import check_free, fill_in, find_same, publish
 from dataset_tools.versions.pull import Pull
 from dataset_tools.versions.remote import Freed, Remote
-from dataset_tools.versions.repository import Clone, open_origin, origin_url
+from dataset_tools.versions.repository import Clone, open_origin
 from dataset_tools.versions.stage import stage_annotations, stage_training
 from dataset_tools.versions.version import Kind, Published, Version, check_name, pointer
 from dataset_tools.versions.work import Workshop
@@ -31,7 +30,6 @@ from sub_module.files import is_disk_full, reason_of
 from sub_module.plates.standard import PlateStandard
 from sub_module.progress import Progress, silent
 from sub_module.settings import Settings
-from sub_module.urls import shown_url
 
 if TYPE_CHECKING:
     from dataset_tools.catalog import Catalog, SetDiff
@@ -50,20 +48,6 @@ class DataSets:
         """Versions as the settings say; nothing is made or asked yet."""
         self._settings = settings
         self._workshop = Workshop(settings.home.resolve() / "versions")
-
-    @property
-    def repository_url(self) -> str:
-        """The data set repository, without a password."""
-        return shown_url(origin_url(self._settings))
-
-    @property
-    def store_url(self) -> str:
-        """Where the bytes of versions are.
-
-        Raises:
-            StoreError: The store's URL cannot be used.
-        """
-        return self._remote().url
 
     def add(
         self,
@@ -147,7 +131,7 @@ class DataSets:
         with self._at_work() as (work, clone):
             catalog = self._check_servers(clone, Kind.TRAINING, version)
             source = find_version(clone.versions(), annotation_tag)
-            check_noted(catalog, source)
+            is_noted(catalog, source.kind, source.tag, source.content_md5)
             draft = stage_training(
                 directory,
                 clone.folder / Kind.TRAINING / category,

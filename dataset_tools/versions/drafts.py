@@ -59,14 +59,7 @@ class Draft:
         Raises:
             CatalogError: It has another set under the same tag, or the database fails.
         """
-        tag = self.tag(version)
-        noted = noted_sets(catalog, self.kind).get(tag)
-        if noted is not None and noted.content_md5 != self.content.md5:
-            raise CatalogError(
-                f"{catalog.name}: has another {tag} already, of another data set repository; "
-                "choose another version name"
-            )
-        return noted is None
+        return not is_noted(catalog, self.kind, self.tag(version), self.content.md5)
 
     def note(self, catalog: Catalog, session: Session, version: str) -> None:
         """Put the rows in.
@@ -81,6 +74,21 @@ class Draft:
         else:
             training_set = replace(self.new, version=version, tag=self.tag(version))
             catalog.add_training_set(session, training_set, self.images)
+
+
+def is_noted(catalog: Catalog, kind: Kind, tag: str, content_md5: str) -> bool:
+    """Whether the catalog has the set of a tag.
+
+    Raises:
+        CatalogError: It has another set under that tag, or the database fails.
+    """
+    noted = noted_sets(catalog, kind).get(tag)
+    if noted is not None and noted.content_md5 != content_md5:
+        raise CatalogError(
+            f"{catalog.name}: has other files under {tag}, of another data set repository: use a "
+            "database or a version name of its own"
+        )
+    return noted is not None
 
 
 def noted_sets(catalog: Catalog, kind: Kind) -> dict[str, AnnotationSet | TrainingSet]:

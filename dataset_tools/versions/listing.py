@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from dataset_tools.versions.drafts import noted_sets
+from dataset_tools.versions.drafts import is_noted, noted_sets
 from dataset_tools.versions.version import Kind, Version
 from sub_module.errors import CatalogError, DataError
 
@@ -49,20 +49,6 @@ def listed(versions: Sequence[Version], catalog: Catalog) -> list[ListedVersion]
     return [ListedVersion(version, of(version)) for version in versions]
 
 
-def check_noted(catalog: Catalog, version: Version) -> None:
-    """Make sure that what the catalog has under a version's tag, if anything, is that version.
-
-    Raises:
-        CatalogError: It is another set, or the database fails.
-    """
-    noted = noted_sets(catalog, version.kind).get(version.tag)
-    if noted is not None and noted.content_md5 != version.content_md5:
-        raise CatalogError(
-            f"{catalog.name}: has other files under {version.tag} than the data set repository: "
-            "it serves another repository too; use a database or a version name of its own"
-        )
-
-
 def noted_tag(catalog: Catalog, versions: Sequence[Version], name: str) -> str:
     """The tag of an annotation set that the catalog has, by its tag or version name.
 
@@ -80,7 +66,7 @@ def noted_tag(catalog: Catalog, versions: Sequence[Version], name: str) -> str:
         if tag in noted:
             for version in versions:
                 if version.tag == tag:
-                    check_noted(catalog, version)
+                    is_noted(catalog, version.kind, tag, version.content_md5)
             return tag
     version = find_version(versions, name)
     if version.kind is not Kind.ANNOTATIONS:

@@ -50,8 +50,8 @@ def test_models_are_noted_and_noted_again(catalog: Catalog) -> None:
     catalog.note_run(RUN)
     catalog.note_models([])
     catalog.note_models([model("gs://b/best"), model("gs://b/last")])
-    catalog.note_metrics("gs://b/best", {"EIR": 0.9, "mAP": 0.5})
-    catalog.note_metrics("gs://b/best", {"EIR": 0.95})
+    catalog.note_models([model("gs://b/best", EIR=0.9)])
+    catalog.note_models([model("gs://b/best", EIR=0.95, mAP=0.5)])
     catalog.note_models([ModelRow("gs://b/best", RUN.name, "train-v1", "1" * 64)])
     best, last = catalog.models()
     assert (best.path, best.run.name, best.training_tag) == ("gs://b/best", RUN.name, "train-v1")
@@ -90,11 +90,6 @@ def test_a_model_of_something_unknown_is_refused(
     with pytest.raises(CatalogError, match=message):
         catalog.note_models([model("gs://b/first"), row])
     assert catalog.models() == []
-
-
-def test_figures_of_an_unknown_model_are_refused(catalog: Catalog) -> None:
-    with pytest.raises(CatalogError, match=r"no model gs://b/m; there is none at all$"):
-        catalog.note_metrics("gs://b/m", {"EIR": 1.0})
 
 
 def test_a_run_noted_by_several_at_once_is_one_run(settings: Settings) -> None:

@@ -114,7 +114,7 @@ def test_a_catalog_with_another_set_of_that_tag(settings: Settings, tmp_path: Pa
         home=tmp_path / "other", database_url=f"sqlite:///{settings.home}/catalog.sqlite3"
     )
     small_set(tmp_path / "set1", seed=9)
-    with pytest.raises(CatalogError, match=r"has another ann-v1 already, of another data set"):
+    with pytest.raises(CatalogError, match=r"other files under ann-v1, of another data set"):
         add(other, tmp_path / "set1", "v1")
     assert tags(other) == []
     assert add(other, tmp_path / "set1", None).tag == "ann-v3"

@@ -43,14 +43,16 @@ def strange(settings: Settings, tmp_path: Path) -> Settings:
 def test_a_training_set_is_not_linked_to_anothers_annotations(
     strange: Settings, tmp_path: Path
 ) -> None:
-    with pytest.raises(CatalogError, match=r"other files under ann-v1 than the data set") as caught:
+    with pytest.raises(
+        CatalogError, match=r"other files under ann-v1, of another data set"
+    ) as caught:
         DataSets(strange).add_training(tmp_path, "board", None, "ann-v1", STANDARD, {})
     assert "\n" not in str(caught.value)
     assert open_catalog(strange).training_sets() == []
 
 
 def test_sets_of_another_repository_are_not_compared(strange: Settings) -> None:
-    with pytest.raises(CatalogError, match=r"other files under ann-v1 than the data set"):
+    with pytest.raises(CatalogError, match=r"other files under ann-v1, of another data set"):
         DataSets(strange).diff("v1", "v2")
 
 
