@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from commands import catalog, labelling
+from commands import catalog, doctor, labelling, tensorboard
 from commands import versions as version_commands
 from commands.dataset import app as dataset_app
 from commands.options import (
@@ -49,6 +49,8 @@ app = typer.Typer(
 )
 for group in (version_commands, labelling, catalog):
     group.register(dataset_app)
+for single in (doctor, tensorboard):
+    single.register(app)
 app.add_typer(dataset_app, name="dataset")
 app.add_typer(secrets_app, name="secrets")
 app.command()(tune)

@@ -46,3 +46,16 @@ class ModelError(PlateflowError):
 
 class RunError(PlateflowError):
     """A run, a pipeline or a version that cannot be used as asked."""
+
+
+class ClusterError(PlateflowError):
+    """A cluster that cannot be reached, or refuses.
+
+    Attributes:
+        status: HTTP's; None: there was no answer.
+    """
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        """One line, and the status of the answer."""
+        self.status = status
+        super().__init__(message)

@@ -51,3 +51,19 @@ class Settings(BaseSettings):
     # Who asks for gs://; nothing set: Google's own ways decide, GOOGLE_APPLICATION_CREDENTIALS or
     # workload identity.
     service_account: ServiceAccount = Field(default_factory=ServiceAccount)
+    # The Kubernetes namespace of runs, searches, the volume and the secret.
+    namespace: str = "plateflow"
+    # Kubeflow Pipelines, such as https://kubeflow.example.com/pipeline; None: found through the
+    # cluster that kubectl uses, or from inside of it.
+    kfp_host: str | None = None
+    # Where Kubeflow Pipelines itself is installed.
+    kfp_namespace: str = "kubeflow"
+    # How to log in, the first that is set: a token, a file that holds one, a Kubernetes service
+    # account to ask the cluster for a token of, a user and a password of Dex or oauth2-proxy.
+    kfp_token: SecretStr | None = None
+    kfp_token_file: Path | None = None
+    kfp_service_account: str | None = None
+    kfp_user: str | None = None
+    kfp_password: SecretStr | None = None
+    # Certificates that vouch for the host, beside those that everyone trusts.
+    kfp_ca: Path | None = None

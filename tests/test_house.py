@@ -48,7 +48,15 @@ def test_ci_runs_checks_and_tests() -> None:
 
 def test_every_folder_of_a_room_is_a_package() -> None:
     """import-linter does not look into a folder without `__init__.py`."""
-    rooms = ["sub_module", "dataset_tools", "components", "pipelines", "katib", "commands"]
+    rooms = [
+        "sub_module",
+        "dataset_tools",
+        "cluster",
+        "components",
+        "pipelines",
+        "katib",
+        "commands",
+    ]
     files = [file for room in rooms for file in (_ROOT / room).rglob("*.py")]
     assert files
     assert {str(f.parent) for f in files if not (f.parent / "__init__.py").is_file()} == set()

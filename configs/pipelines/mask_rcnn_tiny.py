@@ -5,7 +5,7 @@ from mmengine.config import read_base
 with read_base():
     from ..models.mask_rcnn_swin_tiny import model
     from ..schedules.mask_rcnn_gpu import train
-    from .plate_training import dataset, deploy, evaluate, plates, test
+    from .plate_training import cluster, dataset, deploy, evaluate, plates, test
 
 name = "mask_rcnn_tiny"
 dataset["draw"].update(

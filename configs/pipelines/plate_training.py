@@ -3,6 +3,7 @@
 from mmengine.config import read_base
 
 with read_base():
+    from ..cluster.kubeflow import cluster
     from ..datasets.drawn import *
     from ..models.platenet import *
     from ..plates.kr import *

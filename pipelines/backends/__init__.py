@@ -14,6 +14,7 @@ class BackendName(StrEnum):
     """The places there are."""
 
     LOCAL = "local"
+    KUBEFLOW = "kubeflow"
 
 
 def open_backend(name: BackendName, settings: Settings) -> Backend:
@@ -23,3 +24,7 @@ def open_backend(name: BackendName, settings: Settings) -> Backend:
             from pipelines.backends.local import LocalBackend
 
             return LocalBackend(settings.home)
+        case BackendName.KUBEFLOW:
+            from pipelines.backends.kubeflow import KubeflowBackend
+
+            return KubeflowBackend(settings)
