@@ -15,9 +15,18 @@ SYSTEM_LIBRARIES := libgl1 libglib2.0-0 libxcb1
 RUNTIME_PROGRAMS := git:git
 TEST_PROGRAMS := $(RUNTIME_PROGRAMS) mariadbd:mariadb-server-core my_print_defaults:mariadb-client-core
 
+# What `make images` builds with: the first that answers, as a docker command without a server does
+# not. The other variables of docs/images.md are empty unless given.
+ENGINE ?= $(shell for engine in docker podman buildah; do \
+	$$engine info >/dev/null 2>&1 && echo $$engine && break; done)
+IMAGE ?= plateflow-python
+VARIANTS ?= cpu cuda
+TAG_cuda := -cuda
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test check format lock bench clean
+.PHONY: help setup run test check format lock bench images clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,11 +40,14 @@ test: $(VENV)/.dev ## run all tests
 	@# One thread a process: two test files run at a time, and some start processes of their own.
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
-check: $(VENV)/.dev ## lint, format, types, imports between the rooms; changes nothing
+check: $(VENV)/.dev ## lint, format, types, imports between the rooms, Dockerfiles, workflows; changes nothing
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/hadolint $(wildcard components/Dockerfile serving/*/Dockerfile)
+	@# Whether shellcheck and pyflakes happen to be installed makes no difference.
+	$(BIN)/actionlint -shellcheck= -pyflakes=
 
 format: $(VENV)/.dev ## rewrite the code in the house's format
 	$(BIN)/ruff check --fix
@@ -49,6 +61,11 @@ lock: ## renew requirements.lock: the newest versions that pyproject.toml admits
 
 bench: $(VENV)/.dev ## measure the figures of docs/benchmarks.md with the model in use
 	$(BIN)/python -m tests.measure
+
+images: ## build the images of the pipelines' steps, for CPU and for CUDA (docs/images.md)
+	@[ -n '$(ENGINE)' ] || { \
+		echo 'Images are built with docker, podman or buildah: none of them answers'; exit 1; }
+	$(foreach variant,$(VARIANTS),$(call build_image,$(variant),$(VERSION)$(TAG_$(variant))))
 
 clean: ## remove the environment and every cache; .plateflow (runs and models) stays
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
@@ -74,6 +91,16 @@ $(BIN)/python:
 		rm -rf $(VENV); \
 		echo "$(PYTHON) cannot make an environment (Debian, Ubuntu:" \
 			"apt-get install python3-venv)"; exit 1; }
+
+# A variant and its tag. Of the three programs only buildah keeps no layers unless asked.
+define build_image
+$(ENGINE) build $(if $(filter buildah,$(ENGINE)),--layers) --file components/Dockerfile \
+	--tag $(IMAGE):$(2) --build-arg VARIANT=$(1) --build-arg VERSION=$(2) \
+	--build-arg COMMIT=$$(git describe --always --dirty) \
+	$(foreach name,BASE SOURCE,$(if $($(name)),--build-arg $(name)=$($(name)))) \
+	$(if $(TORCH_INDEX_$(1)),--build-arg TORCH_INDEX=$(TORCH_INDEX_$(1))) $(BUILD_FLAGS) .
+
+endef
 
 # OpenCV's wheel expects these of the system; a bare Debian or Ubuntu does not have them.
 define import_cv2

@@ -5,37 +5,20 @@ from __future__ import annotations
 import json
 import signal
 import sys
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from commands import catalog, doctor, labelling, tensorboard
+from commands import catalog, doctor, labelling, runs, search, tensorboard
 from commands import versions as version_commands
 from commands.dataset import app as dataset_app
-from commands.options import (
-    BackendOption,
-    ConfigOption,
-    JsonOption,
-    ModelOption,
-    NameOption,
-    OverridesOption,
-    RunUploadedOption,
-    SetOption,
-    VersionOption,
-    YesOption,
-)
-from commands.search import tune
+from commands.options import JsonOption, ModelOption
+from commands.schedule import app as schedule_app
 from commands.secrets import app as secrets_app
-from commands.terminal import bar, failed, say, table
-from components.run_config import named_by, read_overrides, run_config
-from pipelines.backends import Backend, BackendName, open_backend
-from pipelines.registry import make_package, needs_upload
-from pipelines.runs import RunRecord
-from sub_module.engine.config import parse_overrides
-from sub_module.errors import PlateflowError, RunError
-from sub_module.files import is_disk_full, read_json, reason_of
+from commands.terminal import bar, failed, table
+from sub_module.errors import PlateflowError
+from sub_module.files import is_disk_full, reason_of
 from sub_module.settings import Settings
 
 if TYPE_CHECKING:
@@ -49,113 +32,11 @@ app = typer.Typer(
 )
 for group in (version_commands, labelling, catalog):
     group.register(dataset_app)
-for single in (doctor, tensorboard):
+for single in (runs, search, doctor, tensorboard):
     single.register(app)
 app.add_typer(dataset_app, name="dataset")
+app.add_typer(schedule_app, name="schedule")
 app.add_typer(secrets_app, name="secrets")
-app.command()(tune)
-
-
-@app.command()
-def upload_and_run(
-    config: ConfigOption = "plate_training",
-    name: NameOption = None,
-    version: VersionOption = None,
-    overrides: SetOption = [],  # noqa: B006 - Typer reads defaults, nobody changes them
-    overrides_file: OverridesOption = None,
-    run_uploaded: RunUploadedOption = True,
-    backend: BackendOption = BackendName.LOCAL,
-) -> None:
-    """Upload the pipeline and run it: photographs to a model in use and a report."""
-    of_file, of_options = read_overrides(overrides_file), parse_overrides(overrides)
-    changes = {**of_file, **of_options}
-    package = make_package(config, name, version)
-    # Before anything is uploaded; a run checks them again, against the uploaded config.
-    with named_by(overrides_file, of_file, of_options):
-        run_config(config, changes)
-    where = open_backend(backend, Settings())
-    present = {found.version: found for found in where.versions(package.pipeline)}
-    uploaded = present.get(package.version)
-    if needs_upload(package, uploaded is not None, run_uploaded):
-        where.upload(package)
-        say(f"uploaded {package.pipeline}/{package.version}")
-    elif uploaded and uploaded.content != package.content:
-        say(
-            f"version {package.version} was uploaded with other content: running it as it was "
-            "uploaded; give another --version to run what is here now"
-        )
-    _run(where, package.pipeline, package.version, changes)
-
-
-@app.command()
-def upload(
-    config: ConfigOption = "plate_training",
-    name: NameOption = None,
-    version: VersionOption = None,
-    backend: BackendOption = BackendName.LOCAL,
-) -> None:
-    """Upload the pipeline as a new version; one that is there is never replaced."""
-    package = make_package(config, name, version)
-    open_backend(backend, Settings()).upload(package)
-    typer.echo(f"{package.pipeline}/{package.version}")
-
-
-@app.command()
-def run(
-    name: NameOption = "plate_training",
-    version: Annotated[str | None, typer.Option(help="Default: the latest uploaded.")] = None,
-    overrides: SetOption = [],  # noqa: B006
-    overrides_file: OverridesOption = None,
-    backend: BackendOption = BackendName.LOCAL,
-) -> None:
-    """Run an uploaded version."""
-    of_file, of_options = read_overrides(overrides_file), parse_overrides(overrides)
-    changes = {**of_file, **of_options}
-    where = open_backend(backend, Settings())
-    pipeline = name or "plate_training"
-    uploaded = where.versions(pipeline)
-    if version is None and not uploaded:
-        raise RunError(f"pipeline {pipeline} is not uploaded; upload it first")
-    with named_by(overrides_file, of_file, of_options):
-        _run(where, pipeline, version or uploaded[-1].version, changes)
-
-
-@app.command()
-def versions(name: NameOption = None, backend: BackendOption = BackendName.LOCAL) -> None:
-    """List the uploaded versions."""
-    rows = [
-        [f"{found.pipeline}/{found.version}", found.content, _moment(found.uploaded)]
-        for found in open_backend(backend, Settings()).versions(name)
-    ]
-    table(["version", "content", "uploaded"], rows)
-
-
-@app.command()
-def runs(backend: BackendOption = BackendName.LOCAL) -> None:
-    """List the runs."""
-    rows = [
-        [record.name, record.state, _moment(record.started), _changes(record), record.error or ""]
-        for record in open_backend(backend, Settings()).runs()
-    ]
-    table(["run", "state", "started", "changes", "error"], rows)
-
-
-@app.command()
-def delete(
-    target: Annotated[str, typer.Argument(help="A run, or PIPELINE/VERSION.")],
-    yes: YesOption = False,
-    backend: BackendOption = BackendName.LOCAL,
-) -> None:
-    """Delete a run with its files, or an uploaded version."""
-    where = open_backend(backend, Settings())
-    if not yes:
-        typer.confirm(f"Delete {target}?", abort=True, err=True)
-    pipeline, slash, version = target.partition("/")
-    if slash:
-        where.delete_version(pipeline, version)
-    else:
-        where.delete(target)
-    say(f"deleted {target}")
 
 
 @app.command()
@@ -228,39 +109,11 @@ def _stop(number: int, _frame: object) -> NoReturn:
     sys.exit(128 + number)
 
 
-def _run(backend: Backend, pipeline: str, version: str, changes: dict[str, Any]) -> None:
-    record = backend.run(pipeline, version, changes)
-    if record.state == "succeeded":
-        say(f"run {record.name} is done already; nothing to do")
-    else:
-        say(f"run {record.name}")
-        try:
-            record = backend.wait(record.name)
-        except KeyboardInterrupt:
-            raise typer.Exit(failed("stopped; the same command goes on from here", 130)) from None
-    if record.state != "succeeded":
-        raise typer.Exit(failed(record.error or "the run failed", 1))
-    report = Settings().home / str(record.report)
-    summary = read_json(report.with_suffix(".json")) or {}
-    eir = summary.get("metrics", {}).get("EIR")
-    typer.echo(f"EIR     {'none' if eir is None else f'{eir:.4f}'}")
-    typer.echo(f"model   {summary.get('model', {}).get('path')}")
-    typer.echo(f"report  {report}")
-
-
 def _detector(model: Path | None) -> Detector:
     # onnxruntime takes a second to import.
     from sub_module.engine.infer import load_detector, model_in_use
 
     return load_detector(model or model_in_use(Settings().home))
-
-
-def _moment(seconds: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
-
-
-def _changes(record: RunRecord) -> str:
-    return " ".join(f"{key}={value}" for key, value in record.overrides.items())
 
 
 if __name__ == "__main__":

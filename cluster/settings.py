@@ -2,16 +2,49 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from sub_module.errors import ConfigError
 
-# A name as Kubernetes takes it (RFC 1123, label), and a quantity such as 500m or 50Gi.
-Name = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]
-Quantity = Annotated[str, Field(pattern=r"^\d+(\.\d+)?([munkKMGTPE]|[KMGTPE]i)?$")]
+_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+
+
+def _text(pattern: str, meaning: str, max_length: int = 253) -> AfterValidator:
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text) or len(text) > max_length:
+            raise ValueError(f"expected {meaning}")
+        return text
+
+    return AfterValidator(check)
+
+
+# As Kubernetes takes names (RFC 1123): one label, or several with dots between them.
+Name = Annotated[
+    str, _text(_LABEL, "a name of lower case letters, digits and dashes, at most 63", 63)
+]
+DottedName = Annotated[
+    str,
+    _text(rf"{_LABEL}(\.{_LABEL})*", "a name of lower case letters, digits, dashes and dots"),
+]
+# As Kubeflow Pipelines takes them, which refuses what Kubernetes takes besides.
+Cores = Annotated[str, _text(r"\d+(\.\d+)?|\d+m", "cores, such as 2, 0.5 or 500m")]
+Bytes = Annotated[
+    str,
+    _text(r"[1-9]\d*([MGTPE]|[KMGTPE]i)?", "bytes in whole numbers, such as 512Mi or 50Gi"),
+]
 Count = Annotated[int, Field(ge=0)]
 
 
@@ -24,10 +57,10 @@ class Volume(_Part):
     """The claim of the volume that all steps share; made when it is not there."""
 
     name: Name
-    size: Quantity
+    size: Bytes
     access_mode: Literal["ReadWriteOnce", "ReadWriteMany", "ReadWriteOncePod"]
-    storage_class: Name | None
-    mount_path: Annotated[str, Field(pattern=r"^/.+[^/]$")]
+    storage_class: DottedName | None
+    mount_path: Annotated[str, _text(r"(/[\w.-]+)+", "an absolute path, such as /mnt/plateflow")]
 
 
 class Toleration(_Part):
@@ -39,45 +72,101 @@ class Toleration(_Part):
     effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
     seconds: Count | None = None
 
+    @model_validator(mode="after")
+    def _is_one_of_kubernetes(self) -> Toleration:
+        if self.operator == "Exists" and self.value:
+            raise ValueError("a toleration with operator Exists has no value")
+        if self.operator == "Equal" and not self.key:
+            raise ValueError("a toleration without a key has operator Exists")
+        if self.seconds is not None and self.effect != "NoExecute":
+            raise ValueError("a toleration with seconds has effect NoExecute")
+        return self
+
 
 class Retries(_Part):
-    """How often a failed step is tried again, and the seconds before each time."""
+    """How often a failed step is tried again.
+
+    Attributes:
+        count: At most so often; 0: never.
+        backoff_seconds: What it waits before the first time.
+        factor: By how much it waits longer each time; Argo takes whole numbers only.
+        within_seconds: From the start of the first attempt; then Argo tries no more, and ends a
+            second attempt. So it is the longest that the step may take in all.
+    """
 
     count: Count
     backoff_seconds: Count
-    factor: Annotated[float, Field(ge=1)]
-    max_seconds: Count
+    factor: Annotated[int, Field(ge=1)]
+    within_seconds: Annotated[int, Field(ge=1)]
 
 
 class Placement(_Part):
     """The pod of one step."""
 
-    image: Annotated[str, Field(min_length=1)]
-    cpu_request: Quantity | None
-    cpu_limit: Quantity | None
-    memory_request: Quantity | None
-    memory_limit: Quantity | None
-    gpu_type: Annotated[str, Field(min_length=1)]
+    image: Annotated[str, _text(r"\S+", "the name of an image")]
+    cpu_request: Cores | None
+    cpu_limit: Cores | None
+    memory_request: Bytes | None
+    memory_limit: Bytes | None
+    gpu_type: Annotated[str, _text(r"[\w.-]+/[\w.-]+", "a resource, such as nvidia.com/gpu")]
     gpus: Count
     node_selector: dict[str, str]
     tolerations: tuple[Toleration, ...]
     # Size of /dev/shm, which processes that load data hand it over in; None: a container's 64 MiB.
-    shared_memory: Quantity | None
+    shared_memory: Bytes | None
     retries: Retries
     caching: bool
     timeout_seconds: Annotated[int, Field(ge=1)] | None
+
+    @model_validator(mode="after")
+    def _requests_are_within_limits(self) -> Placement:
+        for what, request, limit in (
+            ("cpu", self.cpu_request, self.cpu_limit),
+            ("memory", self.memory_request, self.memory_limit),
+        ):
+            if request is not None and limit is not None and amount_of(request) > amount_of(limit):
+                raise ValueError(f"{what}_request {request} is above {what}_limit {limit}")
+        return self
 
 
 class Cluster(_Part):
     """Everything of `cluster`."""
 
     volume: Volume
+    # Put before the images whose name has no slash, such as registry.example.com/team; None: the
+    # nodes have them, or know where they are.
+    registry: Annotated[str, _text(r"[\w.:-]+(/[\w.-]+)*", "a registry, without https://")] | None
     # Its keys become environment variables of every step; None: no secret.
-    secret: Name | None
-    image_pull_secrets: tuple[Name, ...]
+    secret: DottedName | None
+    image_pull_secrets: tuple[DottedName, ...]
     # Of the steps' pods; None: the one that Kubeflow Pipelines gives them.
-    service_account: Name | None
+    service_account: DottedName | None
+    # An archive of code that `--code volume` packs is at most so large.
+    max_code_megabytes: Annotated[float, Field(gt=0)]
     components: dict[str, Placement]
+
+    @field_validator("components")
+    @classmethod
+    def _images_are_of_the_registry(
+        cls, components: dict[str, Placement], info: ValidationInfo
+    ) -> dict[str, Placement]:
+        registry = info.data.get("registry")
+        return {
+            name: step
+            if registry is None or "/" in step.image
+            else step.model_copy(update={"image": f"{registry}/{step.image}"})
+            for name, step in components.items()
+        }
+
+
+def amount_of(quantity: str) -> float:
+    """Cores or bytes: `500m` is 0.5, `2Gi` is 2147483648."""
+    number = quantity.rstrip("mKMGTPEi")
+    unit = quantity.removeprefix(number)
+    if unit == "m":
+        return float(number) / 1000
+    power = "KMGTPE".index(unit[0]) + 1 if unit else 0
+    return float(number) * float(1024 if unit.endswith("i") else 1000) ** power
 
 
 def cluster_of(config: Mapping[str, Any]) -> Cluster:
@@ -93,4 +182,7 @@ def cluster_of(config: Mapping[str, Any]) -> Cluster:
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(map(str, ("cluster", *first["loc"])))
-        raise ConfigError(f"{field}: {first['msg']}, got {first['input']!r}") from error
+        reason = str(first.get("ctx", {}).get("error", first["msg"]))
+        # A whole table says less than its name.
+        got = "" if isinstance(first["input"], dict) else f", got {first['input']!r}"
+        raise ConfigError(f"{field}: {reason}{got}") from error

@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from pipelines.backends import BackendName
+
+
+class CodePlace(StrEnum):
+    """Whose code the steps of a cluster run."""
+
+    IMAGE = "image"
+    VOLUME = "volume"
+
+
+class Kind(StrEnum):
+    """What there is to delete."""
+
+    RUN = "run"
+    VERSION = "version"
+    PIPELINE = "pipeline"
+    EXPERIMENT = "experiment"
+
 
 ConfigOption = Annotated[
     str, typer.Option("--config", help="A pipeline config: its name, or a .py or .json file.")
@@ -29,6 +47,33 @@ SetOption = Annotated[
     list[str], typer.Option("--set", metavar="KEY=VALUE", help="Change a config key; repeatable.")
 ]
 BackendOption = Annotated[BackendName, typer.Option("--backend", help="Where pipelines run.")]
+CodeOption = Annotated[
+    CodePlace,
+    typer.Option(
+        "--code",
+        help="On a cluster, the code that steps run: their image's, or this work tree's, which "
+        "goes to the volume with all its changes.",
+    ),
+]
+WaitOption = Annotated[
+    bool,
+    typer.Option(
+        "--wait/--no-wait", help="On a cluster: follow the run to its end, or only start it."
+    ),
+]
+TimeoutOption = Annotated[
+    float | None,
+    typer.Option(
+        "--timeout",
+        metavar="MINUTES",
+        min=0,
+        help="Follow the run no longer; on a cluster it goes on, here it is stopped.",
+    ),
+]
+KindOption = Annotated[
+    Kind | None,
+    typer.Option("--kind", help="What TARGET is; default: a version with a slash, else a run."),
+]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 OverridesOption = Annotated[

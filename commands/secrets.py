@@ -1,20 +1,19 @@
-"""`secrets`: what the environment connects to; no value of a secret is ever shown."""
+"""`secrets`: what runs connect to, here and on a cluster; no value of a secret is ever shown."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
-from commands.terminal import bar, table
+from commands.options import ConfigOption
+from commands.terminal import bar, say, table
 from sub_module.errors import ConfigError
 from sub_module.settings import Settings
 
-app = typer.Typer(help="What the environment connects Plateflow to.", no_args_is_help=True)
-
-
-@app.callback()
-def _secrets() -> None:
-    # A group, although it has one command only.
-    pass
+app = typer.Typer(help="What Plateflow connects to, and with what.", no_args_is_help=True)
 
 
 @app.command()
@@ -37,3 +36,42 @@ def check() -> None:
     broken = [tried.what for tried in found if tried.works is False]
     if broken:
         raise ConfigError(f"{', '.join(broken)}: does not work")
+
+
+@app.command()
+def apply(
+    env_file: Annotated[
+        Path,
+        typer.Option(
+            "--from-env-file",
+            metavar="FILE",
+            help="Lines of NAME=value; quotes around values that have spaces or several lines.",
+        ),
+    ],
+    name: Annotated[
+        str | None, typer.Option("--name", help="Of the secret; default: the config's.")
+    ] = None,
+    config: ConfigOption = "plate_training",
+) -> None:
+    """Make or update the Kubernetes secret that the steps of runs get as environment."""
+    from cluster.api import connect
+    from cluster.secret import apply_secret, read_env_file
+    from pipelines.registry import cluster_settings
+
+    values = read_env_file(env_file)
+    name = name or cluster_settings(config).secret
+    if name is None:
+        raise ConfigError(f"config {config} names no secret (cluster.secret); give --name")
+    api = connect(Settings())
+    applied = apply_secret(api, name, values)
+    _list("set", applied.written)
+    _list("taken away, the file does not have it", applied.removed)
+    _list("left alone, nothing of Plateflow's", applied.kept)
+    is_changed = applied.written or applied.removed
+    state = "created" if applied.is_new else "updated" if is_changed else "unchanged"
+    typer.echo(f"secret {name} in namespace {api.namespace}: {state}")
+
+
+def _list(what: str, keys: Iterable[str]) -> None:
+    for key in keys:
+        say(f"{key}: {what}")

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from components.records import pipeline_of
 from components.step import Artifact, Step
 from dataset_tools.catalog.rows import ModelRow, RunRow
 from sub_module.errors import CatalogError
@@ -57,7 +58,7 @@ class Publisher:
         metrics: dict[str, float] = {}
         for name in _MEASURED if state != "running" else ():
             metrics |= (read_json(step.run_dir / "steps" / f"{name}.json") or {}).get("metrics", {})
-        pipeline, version = _pipeline_of(step)
+        pipeline, version = pipeline_of(step.run_dir, step.config)
         row = RunRow(step.run, pipeline, version, state, self._training_tag, metrics)
         self.catalog.note_run(row)
 
@@ -134,13 +135,3 @@ def publishing(step: Step, training_set: Artifact | None = None) -> Iterator[Pub
         with suppress(CatalogError):
             publisher.run("failed")
         raise
-
-
-def _pipeline_of(step: Step) -> tuple[str, str]:
-    """Name and version of the pipeline that the run is one of."""
-    noted = read_json(step.run_dir / "run.json")
-    if isinstance(noted, dict):
-        return str(noted.get("pipeline", "")), str(noted.get("version", ""))
-    # On a cluster nobody but the steps writes to the volume; a run's name begins with both.
-    pipeline = str(step.config.get("name", ""))
-    return pipeline, step.run.removeprefix(f"{pipeline}-").rpartition("-")[0]

@@ -19,22 +19,27 @@ FIGURES = ("mAP", "dv_mAP", "EIR", "wrong_share", "num_images", "num_plates")
 _SPLITS = ("train", "val", "test")
 
 
-def run_config(name_or_path: str, overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def run_config(
+    config: str | Mapping[str, Any], overrides: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """`load_config`, and what steps after the training would stumble over is refused.
+
+    What the config says of a cluster is left out: it says where steps run, not what they do.
 
     Raises:
         ConfigError: As `load_config` says; or a key of `evaluate.keys` is no figure to choose by, a
             setting of `train` is out of its range, a split of the data is to be empty, or a name
             in `dataset` is none or one too many.
     """
-    config = load_config(name_or_path, overrides)
-    for key in config.get("evaluate", {}).get("keys", []):
+    resolved = load_config(config, overrides)
+    resolved.pop("cluster", None)
+    for key in resolved.get("evaluate", {}).get("keys", []):
         if key not in METRICS:
             raise ConfigError(f"evaluate.keys: {key!r} is none of: {', '.join(METRICS)}")
-    if "train" in config:
-        check_train_settings(config["train"])
-    _check_dataset(config.get("dataset", {}))
-    return config
+    if "train" in resolved:
+        check_train_settings(resolved["train"])
+    _check_dataset(resolved.get("dataset", {}))
+    return resolved
 
 
 def _check_dataset(dataset: Mapping[str, Any]) -> None:

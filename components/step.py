@@ -1,10 +1,10 @@
 """What all components share: a step's record on the volume, its progress, and not doing it twice.
 
 A run's directory is `<volume>/runs/<run>`. A step keeps `steps/<component>.json` there with
-`component`, `started`, `finished` (seconds since the epoch), `seconds`, `metrics`, `outputs`
-(paths relative to the volume), `published` (names outside of the volume), `inputs` (what it was
-made from), `error` (one line or null) and `mendable` (whether the error is the user's to mend); all
-of its last attempt.
+`component`, `commit` (of the code that ran), `started`, `finished` (seconds since the epoch),
+`seconds`, `metrics`, `outputs` (paths relative to the volume), `published` (names outside of the
+volume), `inputs` (what it was made from), `error` (one line or null) and `mendable` (whether the
+error is the user's to mend); the first step also `overrides`. All is of its last attempt.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
+from components.commit import commit_of_code
+from components.parameters import COMPILED, compiled_config, given_overrides
 from components.run_config import run_config
 from components.user_data import listings
 from sub_module.engine.config import load_config
@@ -106,11 +108,26 @@ class Step:
         shutil.rmtree(self.folder, ignore_errors=True)
         return self.folder
 
-    def resolve_config(self, config: str, overrides: Mapping[str, Any]) -> None:
-        """Write the run's `config.json`; `config` is a name, or a path relative to the volume."""
+    def resolve_config(self, config: str, overrides: Mapping[str, Any]) -> dict[str, Any]:
+        """Write the run's `config.json`.
+
+        Args:
+            config: A config's name, its path relative to the volume, or `compiled`.
+            overrides: Dotted config key to value, or where they are in the store.
+
+        Returns:
+            The overrides themselves.
+
+        Raises:
+            ConfigError: As `run_config` says; or there is no compiled config.
+            StoreError: The store cannot be read, or does not have the overrides.
+        """
+        given = given_overrides(overrides, self.volume)
         on_volume = self.volume / config
-        resolved = run_config(str(on_volume) if on_volume.is_file() else config, overrides)
+        named = str(on_volume) if on_volume.is_file() else config
+        resolved = run_config(compiled_config() if config == COMPILED else named, given)
         write_json(self.run_dir / "config.json", resolved)
+        return given
 
 
 def run_step(
@@ -135,10 +152,14 @@ def run_step(
         SystemExit: The work failed through something that the user can mend; the record says what.
     """
     file = step.run_dir / "steps" / f"{step.component}.json"
-    record: dict[str, Any] = {"component": step.component, "started": time.time()}
+    record: dict[str, Any] = {
+        "component": step.component,
+        "commit": commit_of_code(),
+        "started": time.time(),
+    }
     try:
         if resolve is not None:
-            step.resolve_config(*resolve)
+            record["overrides"] = step.resolve_config(*resolve)
         made_from = _made_from(step, inputs)
         if resolve is not None:
             # The first step reads the user's data; what follows reads what that step made.

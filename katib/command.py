@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import re
 import shlex
 from collections.abc import Mapping
@@ -10,9 +11,10 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any, cast
 
+from components.parameters import COMPILED, CONFIG_VARIABLE
 from components.run_config import run_config
 from katib.spec import Experiment
-from sub_module.engine.config import parse_overrides
+from sub_module.engine.config import load_config, parse_overrides
 from sub_module.engine.train_settings import METRICS
 from sub_module.errors import ConfigError
 from sub_module.models.reader import Networks, build_reader
@@ -120,12 +122,14 @@ def check_keys(experiment: Experiment, config: str) -> dict[str, Any]:
     words, keys = words_of(experiment), keys_of(experiment)
     pairs = [word for option, word in itertools.pairwise(words) if option == "--set"]
     fixed = parse_overrides([pair for pair in pairs if not _PLACEHOLDER.search(pair)])
-    of_trials = run_config(config, fixed)
+    # Read once: a config is a program.
+    loaded = load_config(config)
+    of_trials = run_config(loaded, fixed)
     for index, parameter in enumerate(experiment.spec.parameters):
         name = parameter.name
         for value in parameter.tried():
             try:
-                run_config(config, {**fixed, **overrides_of({name: keys[name]}, {name: value})})
+                run_config(loaded, {**fixed, **overrides_of({name: keys[name]}, {name: value})})
             except ConfigError as error:
                 raise ConfigError(
                     f"spec.parameters.{index}: {name}={value} does not fit config {config}: {error}"
@@ -225,12 +229,29 @@ def changed(
             words[words.index(option) + 1] = value
     for pair in pairs:
         words += ["--set", pair]
-    template = experiment.spec.trial_template
-    found = changed_data["spec"]["trialTemplate"]["trialSpec"]
+    container = _container_in(changed_data, experiment)
+    container["command"] = ["sh", "-c", shlex.join(words)]
+    container.pop("args", None)
+    return changed_data
+
+
+def with_config(
+    data: Mapping[str, Any], experiment: Experiment, config: Mapping[str, Any]
+) -> dict[str, Any]:
+    """An Experiment's data whose trials, `katib.trial`, carry their config with them."""
+    changed_data = changed(data, experiment, COMPILED, None, [])
+    # Kubernetes would put a variable in place of $(...).
+    text = json.dumps(config).replace("$(", "\\u0024(")
+    variable = {"name": CONFIG_VARIABLE, "value": text}
+    _container_in(changed_data, experiment).setdefault("env", []).append(variable)
+    return changed_data
+
+
+def _container_in(data: Mapping[str, Any], experiment: Experiment) -> dict[str, Any]:
+    """The container that trains, where it stands in the data; `primary_container` found it."""
+    found = data["spec"]["trialTemplate"]["trialSpec"]
     for key in _CONTAINERS:
         found = found[key]
-    for container in found:
-        if container["name"] == template.primary_container_name:
-            container["command"] = ["sh", "-c", shlex.join(words)]
-            container.pop("args", None)
-    return changed_data
+    name = experiment.spec.trial_template.primary_container_name
+    container: dict[str, Any] = next(each for each in found if each["name"] == name)
+    return container

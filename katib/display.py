@@ -117,14 +117,13 @@ class _Lines:
             figure = "" if value is None else f", {objective} {value:.4f}"
             if before is None:
                 given = " ".join(f"{name}={text}" for name, text in trial.parameters.items())
-                earlier = "" if trial.state == "running" else f"{figure}, of an earlier attempt"
-                self._print(trial, f"{trial.state}: {given}{earlier}")
+                self._print(trial, f"{trial.state}: {given}{figure}")
             elif before[1] != len(values):
                 self._print(trial, f"{objective} {values[-1]:.4f} (value {len(values)})")
             if before is not None and before[0] != trial.state:
                 self._print(trial, f"{trial.state} after {_clock(trial)}{figure}")
-                if trial.error:
-                    self._print(trial, trial.error)
+            if trial.error and (before is None or before[0] != trial.state):
+                self._print(trial, trial.error)
 
     def close(self) -> None:
         """Nothing is left to do."""

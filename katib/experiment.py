@@ -15,8 +15,12 @@ from typing import Any
 
 import jinja2
 
+from cluster.api import LABELS
+from cluster.settings import cluster_of
+from katib.pod import pod_values
 from sub_module.engine.config import load_config
 from sub_module.errors import ConfigError
+from sub_module.settings import Settings
 
 COMMITTED = Path(__file__).with_name("experiment.yaml")
 COMMITTED_CONFIG = "tune_mask_rcnn"
@@ -28,16 +32,17 @@ _UNSEEDED = ("sobol", "hyperband")
 
 
 def render(config: str, overrides: Mapping[str, Any] | None = None) -> str:
-    """The Experiment's YAML.
+    """The Experiment's YAML, in the namespace of the settings.
 
     Args:
-        config: A pipeline config with a `search`: its name, or a file.
-        overrides: Dotted key to value, of `search` too.
+        config: A pipeline config with a `search` and a `cluster`: its name, or a file.
+        overrides: Dotted key to value, of `search` and `cluster` too.
 
     Raises:
         ConfigError: There is no such config, an override does not fit, or nothing is searched.
     """
-    search = load_config(config, overrides).get("search")
+    loaded = load_config(config, overrides)
+    search = loaded.get("search")
     if not search or not search["parameters"]:
         raise ConfigError(
             f"config {config}: it has no `search` with parameters; see configs/pipelines/tune_*.py"
@@ -48,7 +53,12 @@ def render(config: str, overrides: Mapping[str, Any] | None = None) -> str:
         keep_trailing_newline=True,
     )
     environment.filters["quote"] = shlex.quote
-    return environment.get_template(_TEMPLATE).render(_values(config, search))
+    return environment.get_template(_TEMPLATE).render(
+        **_values(config, search),
+        **pod_values(cluster_of(loaded)),
+        namespace=Settings().namespace,
+        labels=LABELS,
+    )
 
 
 def _values(config: str, search: Mapping[str, Any]) -> dict[str, Any]:
@@ -67,6 +77,8 @@ def _values(config: str, search: Mapping[str, Any]) -> dict[str, Any]:
     most = search["max_trials"]
     return {
         **search,
+        # Katib refuses an objective that is looked at besides, too.
+        "additional": [name for name in search["additional"] if name != search["objective"]],
         "config": config,
         "settings": settings,
         "keys": keys,

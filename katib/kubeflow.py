@@ -1,252 +1,256 @@
-"""An Experiment on a cluster, run by its Katib and followed from here."""
+"""A search on a cluster, run by its Katib: begun, followed from here, looked at, stopped."""
 
 from __future__ import annotations
 
-import json
-import math
-import os
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
-from datetime import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
-from kubernetes import client, config
-from kubernetes.config.config_exception import ConfigException
 from rich.console import Console
-from urllib3.exceptions import HTTPError
 
+from cluster.api import AwayError, connect
+from cluster.volume import ensure_volume
 from katib.display import open_display
-from katib.search import Search, begin, check_directory, difference
-from katib.spec import Experiment
-from katib.trials import State, Trial
+from katib.on_cluster import DELETED, Experiments, end_of, may_go_on, state_of
+from katib.reading import checked
+from katib.search import (
+    EDITABLE,
+    Outcome,
+    Search,
+    begin,
+    begun_otherwise,
+    check_directory,
+    conclude,
+    difference,
+)
+from katib.trials import Trial, best_of, write_trial
 from sub_module.errors import RunError
+from sub_module.settings import Settings
 
-_GROUP, _VERSION = "kubeflow.org", "v1beta1"
-_EXPERIMENT_LABEL = "katib.kubeflow.org/experiment"
-_POLL_SECONDS = 5.0
-_TIMEOUT_SECONDS = 30.0
+# How often the cluster is asked.
+POLL_SECONDS = 5.0
 # A control plane that is renewed is away for some minutes; trials go on meanwhile.
 _PATIENCE_SECONDS = 300.0
-_CONFLICT = 409
-_AWAY = (429, 500, 502, 503, 504)
-# Katib's conditions of a trial, as they are called here; the latest that holds counts.
-_STATES: dict[str, State] = {
-    "Created": "pending",
-    "Running": "running",
-    "Succeeded": "succeeded",
-    "EarlyStopped": "early stopped",
-    "Failed": "failed",
-    "MetricsUnavailable": "metrics unavailable",
-    "Killed": "killed",
-}
+# What a deleted Experiment may take to be gone, with its trials and their pods.
+_GONE_SECONDS = 120.0
 
 
-class _AwayError(RunError):
-    """The cluster does not answer now, but may soon."""
+@dataclass(frozen=True)
+class Standing:
+    """How a search stands.
+
+    Attributes:
+        name: Its Experiment's.
+        state: One or two words, such as `running`.
+        progress: Trials that were begun, and how many there may be, such as `5 of 20`.
+        metric: The objective's name.
+        optimal: Katib's optimal trial; None: no trial has a value yet.
+        value: Of the objective, as Katib writes it; empty without an optimal trial.
+        parameters: Of the optimal trial.
+    """
+
+    name: str
+    state: str
+    progress: str
+    metric: str
+    optimal: str | None
+    value: str
+    parameters: Mapping[str, str]
 
 
-def run_search(search: Search, poll_seconds: float = _POLL_SECONDS) -> tuple[list[Trial], bool]:
+def run_search(search: Search, settings: Settings) -> tuple[list[Trial], bool]:
     """Create the Experiment, or take up the one that is there, and follow it to its end.
 
+    One that is there goes on with the counts that are asked for now. The claim of the volume is
+    made when it is not there.
+
     Args:
-        search: What to run.
-        poll_seconds: How often the cluster is asked.
+        search: What to run; its namespace counts.
+        settings: The rest of the connection.
 
     Returns:
         All trials, and whether the Experiment was still to be followed.
 
     Raises:
-        RunError: The cluster cannot be reached, refuses, or the Experiment failed.
+        ClusterError: The cluster cannot be reached, or refuses.
+        RunError: Another Experiment has that name, it may not go on, or it failed.
     """
-    cluster = _Cluster(search.experiment)
-    check_directory(search)
-    created = cluster.create(search)
-    begin(search)
     console = Console(stderr=True)
+    namespace = search.experiment.metadata.namespace
+    api = connect(settings.model_copy(update={"namespace": namespace}))
+    experiments = Experiments(api)
+    check_directory(search)
+    if search.volume is not None and ensure_volume(api, search.volume):
+        _say(console, f"made the claim {search.volume.name}")
+    found, made = experiments.create(search.data)
+    if not made:
+        _take_up(experiments, search, found, console)
+    begin(search)
+    trials, end, is_new = _follow(experiments, search, console)
+    if end["type"] == "Failed":
+        reason = end.get("message") or end.get("reason") or "no reason given"
+        where = experiments.where_logs_are(search.experiment.name)
+        raise RunError(f"experiment {search.experiment.name}: {reason}; {where}")
+    return trials, made or is_new
+
+
+def standings(settings: Settings) -> list[Standing]:
+    """How the searches of the namespace stand.
+
+    Raises:
+        ClusterError: The cluster cannot be reached, or refuses.
+    """
+    return [_standing(found) for found in Experiments(connect(settings)).all()]
+
+
+def look_at(name: str, settings: Settings) -> tuple[Standing, list[Trial]]:
+    """How one search stands, and its trials.
+
+    Raises:
+        ClusterError: The cluster cannot be reached, refuses, or has no Experiment of that name.
+        ConfigError: It is none of a kind that we read.
+    """
+    experiments = Experiments(connect(settings))
+    found = experiments.get(name)
+    experiment = checked(found, f"experiment {name}")
+    return _standing(found), experiments.trials(experiment)
+
+
+def stop_search(name: str, settings: Settings) -> tuple[Outcome | None, bool]:
+    """End a search: Katib knows no pause, so what was found is written here and it is deleted.
+
+    The records of its trials go to the search's directory, as those of a search on this machine;
+    their checkpoints stay on the volume.
+
+    Returns:
+        What it found, if any trial has a value; and whether it is gone, which may take longer than
+        anyone would wait.
+
+    Raises:
+        ClusterError: The cluster cannot be reached, refuses, or has no Experiment of that name.
+        ConfigError: It is none of a kind that we read.
+        RunError: The search's directory is that of another Experiment.
+    """
+    experiments = Experiments(connect(settings))
+    found = experiments.get(name)
+    experiment = checked(found, f"experiment {name}")
+    search = Search(found, experiment, settings.home.absolute() / "searches" / name)
+    field_name = begun_otherwise(search, has_defaults=True)
+    if field_name is not None:
+        raise RunError(
+            f"{search.folder} is of a search with another {field_name}, and what the cluster's "
+            "found would be written there: move it away first"
+        )
+    trials = experiments.trials(experiment)
+    for trial in trials:
+        is_cut = trial.state in ("pending", "running")
+        write_trial(search.folder, replace(trial, state="killed") if is_cut else trial)
+    outcome = conclude(search, trials, is_new=True) if best_of(experiment, trials) else None
+    experiments.delete(found)
+    give_up = time.monotonic() + _GONE_SECONDS
+    while experiments.is_there(found):
+        if time.monotonic() > give_up:
+            return outcome, False
+        time.sleep(POLL_SECONDS)
+    return outcome, True
+
+
+def _take_up(
+    experiments: Experiments, search: Search, found: Mapping[str, Any], console: Console
+) -> None:
+    """See that an Experiment that is there is this one, and let it have the counts of now."""
+    name, wanted = search.experiment.name, search.data["spec"]
+    namespace = search.experiment.metadata.namespace
+    if state_of(found) == DELETED:
+        raise RunError(f"experiment {name} is being deleted; try again when it is gone")
+    changed = difference(wanted, found["spec"], only_earlier=True)
+    if changed is not None:
+        raise RunError(
+            f"experiment {name} is in namespace {namespace} already, with another {changed}: "
+            "give another --name, or delete it: tune-stop"
+        )
+    counts = {
+        count: wanted[count]
+        for count in EDITABLE
+        if count in wanted and wanted[count] != found["spec"].get(count)
+    }
+    begun = (found.get("status") or {}).get("trials") or 0
+    end = end_of(found)
+    # Katib takes no maximum below what was begun, and nothing once another end is reached.
+    if not counts or wanted.get("maxTrialCount", begun + 1) <= begun:
+        return
+    if end is not None:
+        if not may_go_on(end):
+            return
+        policy = found["spec"].get("resumePolicy")
+        if policy not in ("LongRunning", "FromVolume"):
+            raise RunError(
+                f"experiment {name} has ended, and with resumePolicy {policy} it takes no more "
+                "trials: give another --name, or tune-stop it and begin anew"
+            )
+    experiments.change(name, counts)
+    told = ", ".join(f"{count} {number}" for count, number in counts.items())
+    _say(console, f"experiment {name} goes on with {told}")
+
+
+def _follow(
+    experiments: Experiments, search: Search, console: Console
+) -> tuple[list[Trial], Mapping[str, Any], bool]:
+    """Show an Experiment's trials until it has ended: they, its end, and whether that took time."""
     display = open_display(search.experiment, console)
-    is_new = created
+    is_new = False
     try:
         while True:
-            status, trials = _asked_patiently(cluster, console, poll_seconds)
+            found, trials = _asked_patiently(experiments, search, console)
             display.show(trials, {})
-            if (condition := _held(status, ("Succeeded", "Failed"))) is not None:
-                break
+            if (end := end_of(found)) is not None:
+                return trials, end, is_new
             is_new = True
-            time.sleep(poll_seconds)
+            time.sleep(POLL_SECONDS)
     finally:
         display.close()
-    if condition["type"] == "Failed":
-        reason = condition.get("message") or condition.get("reason") or "no reason given"
-        raise RunError(f"experiment {search.experiment.name}: {reason}; {cluster.where_logs_are()}")
-    return trials, is_new
 
 
 def _asked_patiently(
-    cluster: _Cluster, console: Console, poll_seconds: float
+    experiments: Experiments, search: Search, console: Console
 ) -> tuple[Mapping[str, Any], list[Trial]]:
-    """The Experiment's status and trials, asked for again while the cluster is away."""
+    """The Experiment and its trials, asked for again while the cluster is away."""
     away_since: float | None = None
     while True:
         try:
-            return cluster.status(), cluster.trials()
-        except _AwayError as error:
+            found = experiments.get(search.experiment.name)
+            return found, experiments.trials(search.experiment)
+        except AwayError as error:
             if away_since is None:
                 away_since = time.monotonic()
-                line = f"{error}; asking again"
-                console.print(line, markup=False, highlight=False, soft_wrap=True)
+                _say(console, f"{error}; asking again")
             if time.monotonic() - away_since > _PATIENCE_SECONDS:
                 raise
-            time.sleep(poll_seconds)
+            time.sleep(POLL_SECONDS)
 
 
-class _Cluster:
-    """The API server's Experiments and Trials of one name."""
-
-    def __init__(self, experiment: Experiment) -> None:
-        _find_cluster()
-        settings = client.Configuration.get_default_copy()
-        # A cluster that is not there is told at once.
-        settings.retries = False
-        self._host = settings.host
-        self._api = client.CustomObjectsApi(client.ApiClient(settings))
-        self._name, self._namespace = experiment.name, experiment.metadata.namespace
-        self._experiment = experiment
-
-    def create(self, search: Search) -> bool:
-        """Create the Experiment; False: the same one is there already."""
-        try:
-            self._call(
-                self._api.create_namespaced_custom_object,
-                plural="experiments",
-                body=dict(search.data),
-                field_validation="Strict",
-            )
-        except client.ApiException as error:
-            if error.status != _CONFLICT:
-                raise self._refused(error) from error
-        else:
-            return True
-        present = self._get()["spec"]
-        changed = difference(search.data["spec"], present, only_earlier=True)
-        if changed is not None:
-            raise RunError(
-                f"experiment {self._name} is in namespace {self._namespace} already, with another "
-                f"{changed}: give another --name, or delete it"
-            )
-        return False
-
-    def status(self) -> Mapping[str, Any]:
-        """The Experiment's status."""
-        return self._get().get("status") or {}
-
-    def trials(self) -> list[Trial]:
-        """Its trials, oldest first."""
-        answer = self._asked(
-            self._api.list_namespaced_custom_object,
-            plural="trials",
-            label_selector=f"{_EXPERIMENT_LABEL}={self._name}",
-        )
-        items = sorted(answer["items"], key=lambda item: _started(item) or float("inf"))
-        return [self._trial(number, item) for number, item in enumerate(items)]
-
-    def where_logs_are(self) -> str:
-        """A command that shows them."""
-        return f"kubectl -n {self._namespace} logs -l {_EXPERIMENT_LABEL}={self._name}"
-
-    def _get(self) -> dict[str, Any]:
-        return self._asked(
-            self._api.get_namespaced_custom_object, plural="experiments", name=self._name
-        )
-
-    def _asked(self, call: Callable[..., Any], **arguments: Any) -> dict[str, Any]:
-        try:
-            return self._call(call, **arguments)
-        except client.ApiException as error:
-            raise self._refused(error) from error
-
-    def _call(self, call: Callable[..., Any], **arguments: Any) -> dict[str, Any]:
-        try:
-            answer: dict[str, Any] = call(
-                _GROUP,
-                _VERSION,
-                self._namespace,
-                **arguments,
-                _request_timeout=_TIMEOUT_SECONDS,
-            )
-        except HTTPError as error:
-            reason = str(error).rsplit(": ", 1)[-1]
-            raise _AwayError(
-                f"--backend kubeflow: the cluster at {self._host} cannot be reached: {reason}"
-            ) from error
-        return answer
-
-    def _refused(self, error: client.ApiException) -> RunError:
-        message = str(error.body or error.reason)
-        with suppress(ValueError, KeyError, TypeError):
-            message = json.loads(message)["message"]
-        first = message.splitlines()[0] if message else error.reason
-        kind = _AwayError if error.status in _AWAY else RunError
-        return kind(f"experiment {self._name}: the cluster says {error.status}: {first}")
-
-    def _trial(self, number: int, item: Mapping[str, Any]) -> Trial:
-        spec, status = item["spec"], item.get("status") or {}
-        condition = _held(status, tuple(_STATES))
-        state = _STATES[condition["type"]] if condition else "pending"
-        objective = self._experiment.spec.objective
-        metrics = {}
-        for metric in (status.get("observation") or {}).get("metrics", ()):
-            # Katib keeps min, max and latest, each "unavailable" or a number; one of them counts.
-            text = metric.get(objective.strategy_of(metric["name"]), "")
-            if _is_number(text):
-                metrics[metric["name"]] = [float(text)]
-        failed = state in ("failed", "metrics unavailable") and condition is not None
-        return Trial(
-            item["metadata"]["name"],
-            number,
-            {p["name"]: p["value"] for p in spec.get("parameterAssignments", ())},
-            state,
-            {name: values for name, values in metrics.items() if name in objective.metrics},
-            _started(item) or 0.0,
-            _seconds(status.get("completionTime")),
-            (condition or {}).get("message") if failed else None,
-        )
+def _standing(found: Mapping[str, Any]) -> Standing:
+    spec, status = found["spec"], found.get("status") or {}
+    objective = spec.get("objective") or {}
+    metric = objective.get("objectiveMetricName", "")
+    strategies = {s["name"]: s["value"] for s in objective.get("metricStrategies") or ()}
+    best = status.get("currentOptimalTrial") or {}
+    observed = (best.get("observation") or {}).get("metrics") or ()
+    figures: Mapping[str, str] = next(
+        (figure for figure in observed if figure["name"] == metric), {}
+    )
+    begun, most = status.get("trials") or 0, spec.get("maxTrialCount")
+    return Standing(
+        found["metadata"]["name"],
+        state_of(found),
+        str(begun) if most is None else f"{begun} of {most}",
+        metric,
+        best.get("bestTrialName") or None,
+        figures.get(strategies.get(metric, "latest"), ""),
+        {p["name"]: p["value"] for p in best.get("parameterAssignments") or ()},
+    )
 
 
-def _find_cluster() -> None:
-    """Take up the user's kubeconfig; without one, the account of the pod that this runs in."""
-    try:
-        # `config.load_config` prints, and reads the variable at import.
-        config.load_kube_config(config_file=os.environ.get("KUBECONFIG"))
-    except ConfigException as error:
-        try:
-            config.load_incluster_config()
-        except ConfigException:
-            reason = str(error).splitlines()[0]
-            raise RunError(f"--backend kubeflow: no cluster is configured: {reason}") from error
-
-
-def _held(status: Mapping[str, Any], types: tuple[str, ...]) -> dict[str, Any] | None:
-    """The latest condition of some types that holds."""
-    held = [
-        condition
-        for condition in status.get("conditions") or ()
-        if condition["type"] in types and condition["status"] == "True"
-    ]
-    return max(held, key=lambda condition: types.index(condition["type"]), default=None)
-
-
-def _started(item: Mapping[str, Any]) -> float | None:
-    status, metadata = item.get("status") or {}, item["metadata"]
-    return _seconds(status.get("startTime") or metadata.get("creationTimestamp"))
-
-
-def _seconds(text: str | None) -> float | None:
-    return None if text is None else datetime.fromisoformat(text).timestamp()
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return math.isfinite(float(text))
-    except ValueError:
-        return False
+def _say(console: Console, line: str) -> None:
+    console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +34,21 @@ def parse_experiment(text: str, origin: str | Path) -> tuple[dict[str, Any], Exp
         kind = data.get("kind") if isinstance(data, dict) else None
         found = f"kind is {kind!r}" if kind else "it has no `kind: Experiment`"
         raise ConfigError(f"{origin}: no Katib Experiment: {found}")
+    return data, checked(data, origin)
+
+
+def checked(data: Mapping[str, Any], origin: str | Path) -> Experiment:
+    """What is read of an Experiment that is plain data already.
+
+    Args:
+        data: The Experiment.
+        origin: Where it comes from, for messages.
+
+    Raises:
+        ConfigError: It cannot be run; the message names the field.
+    """
     try:
-        return data, Experiment.model_validate(data)
+        return Experiment.model_validate(data)
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"])) or "it"

@@ -7,7 +7,14 @@ import re
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 
 Strategy = Literal["min", "max", "latest"]
@@ -38,6 +45,13 @@ class Objective(_Part):
     goal: float | None = None
     additional_metric_names: tuple[str, ...] = ()
     metric_strategies: tuple[MetricStrategy, ...] = ()
+
+    @field_validator("additional_metric_names")
+    @classmethod
+    def _others(cls, names: tuple[str, ...], known: ValidationInfo) -> tuple[str, ...]:
+        if known.data.get("objective_metric_name") in names:
+            raise ValueError("the objective is none of the additional metrics")
+        return names
 
     @property
     def metrics(self) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from components.parameters import COMPILED, compiled_config
 from components.run_config import run_config
 from components.user_data import with_weight_files
 from katib.training_set import training_set
@@ -65,7 +66,7 @@ def run_trial(config_name: str, pairs: Sequence[str], folder: Path, volume: Path
     """Train, report, and leave the best checkpoint.
 
     Args:
-        config_name: A pipeline config.
+        config_name: A pipeline config; or `compiled`, of which the environment holds the config.
         pairs: `KEY=VALUE` each.
         folder: The trial's.
         volume: What all trials share.
@@ -73,7 +74,8 @@ def run_trial(config_name: str, pairs: Sequence[str], folder: Path, volume: Path
     Raises:
         PlateflowError: The config or the data cannot be used, or the training failed.
     """
-    config = with_weight_files(run_config(config_name, parse_overrides(list(pairs))), volume)
+    named = compiled_config() if config_name == COMPILED else config_name
+    config = with_weight_files(run_config(named, parse_overrides(list(pairs))), volume)
     work_dir, best = folder / "train", folder / "best.pth"
     reporter = Reporter(work_dir)
     if not best.is_file():

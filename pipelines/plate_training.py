@@ -1,6 +1,7 @@
 """The main job: from an annotation set to a model in use.
 
-`python -m pipelines.plate_training` prints it compiled; that renews the tests' golden file.
+`python -m pipelines.plate_training [CONFIG] [--backend kubeflow]` prints it compiled; that renews
+the tests' golden files.
 """
 
 from typing import Any
@@ -10,35 +11,63 @@ from kfp import dsl
 from components.deploy.component import deploy
 from components.evaluate.component import evaluate
 from components.record.component import record
+from components.report.component import report
 from components.test.component import test
 from components.train.component import train
+from pipelines.placement import Placing
 
 
-@dsl.pipeline(name="plate-training")  # type: ignore[untyped-decorator]
-def plate_training(run: str, volume: str, config: str, overrides: dict[str, Any]) -> None:
-    """Record, train, evaluate, test and deploy in one shared volume.
+def plate_training(placing: Placing | None = None) -> Any:
+    """The pipeline: record, train, evaluate, test, deploy and report in one shared volume.
 
     Args:
-        run: Name of the run; its files lie in `runs/<run>` of the volume.
-        volume: Where the volume is mounted.
-        config: Name of a pipeline config, or its path on the volume.
-        overrides: Dotted config key to value.
+        placing: How its tasks run on a cluster; None: on this machine.
+
+    Raises:
+        ConfigError: `placing` has no place for a task.
     """
-    recorded = record(run=run, volume=volume, config=config, overrides=overrides)
-    training_set = recorded.outputs["training_set"]
-    trained = train(run=run, volume=volume, training_set=training_set)
-    evaluated = evaluate(
-        run=run,
-        volume=volume,
-        training_set=training_set,
-        candidates=trained.outputs["candidates"],
-    )
-    best = evaluated.outputs["best"]
-    tested = test(run=run, volume=volume, training_set=training_set, model=best)
-    deploy(run=run, volume=volume, training_set=training_set, model=best).after(tested)
+
+    @dsl.pipeline(name="plate-training")  # type: ignore[untyped-decorator]
+    def pipeline(run: str, volume: str, config: str, overrides: dict[str, Any]) -> None:
+        """Record, train, evaluate, test, deploy and report in one shared volume.
+
+        Args:
+            run: Name of the run; its files lie in `runs/<run>` of the volume.
+            volume: Where the volume is mounted.
+            config: Name of a pipeline config, or its path on the volume; `compiled`: the one that
+                the version was uploaded with.
+            overrides: Dotted config key to value.
+        """
+        recorded = record(run=run, volume=volume, config=config, overrides=overrides)
+        training_set = recorded.outputs["training_set"]
+        trained = train(run=run, volume=volume, training_set=training_set)
+        evaluated = evaluate(
+            run=run,
+            volume=volume,
+            training_set=training_set,
+            candidates=trained.outputs["candidates"],
+        )
+        best = evaluated.outputs["best"]
+        tested = test(run=run, volume=volume, training_set=training_set, model=best)
+        deployed = deploy(run=run, volume=volume, training_set=training_set, model=best)
+        deployed.after(tested)
+        reported = report(run=run, volume=volume, deployed=deployed.outputs["deployed"])
+        if placing is not None:
+            tasks = [recorded, trained, evaluated, tested, deployed, reported]
+            placing.place(tasks, volume)
+
+    return pipeline
+
+
+def print_compiled(config: str, *options: str) -> None:
+    """Print it as a config's version; with `--backend kubeflow`, as a cluster's."""
+    from pipelines.registry import make_package
+
+    package = make_package(config, None, None, for_cluster=options == ("--backend", "kubeflow"))
+    print(package.yaml, end="")
 
 
 if __name__ == "__main__":
-    from pipelines.registry import compiled
+    import sys
 
-    print(compiled(plate_training), end="")
+    print_compiled(*(sys.argv[1:] or ["plate_training"]))

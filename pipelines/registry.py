@@ -11,10 +11,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cluster.settings import Cluster, cluster_of
+from components.commit import commit_of_code
+from pipelines.code import Code
 from sub_module.engine.config import load_config
-from sub_module.errors import RunError
+from sub_module.errors import ConfigError, RunError
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+# Kubernetes writes quantities as text; on a command line, 2 is a number.
+_QUANTITIES = (
+    "size",
+    "cpu_request",
+    "cpu_limit",
+    "memory_request",
+    "memory_limit",
+    "shared_memory",
+)
 
 
 @dataclass(frozen=True)
@@ -25,13 +37,17 @@ class Package:
         pipeline: Name in the registry.
         version: Name of the version.
         yaml: The compiled pipeline.
-        config: The resolved config that its runs start from.
+        config: The resolved config that its runs start from, without its `cluster`.
+        cluster: How it runs on a cluster; None: it is for this machine.
+        commit: Of the code that compiled it, and that it brings along if it does.
     """
 
     pipeline: str
     version: str
     yaml: str
     config: Mapping[str, Any]
+    cluster: Cluster | None = None
+    commit: str = ""
 
     @property
     def content(self) -> str:
@@ -45,28 +61,84 @@ def content_hash(yaml: str, config: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def make_package(config_name: str, pipeline: str | None, version: str | None) -> Package:
+def make_package(
+    config_name: str,
+    pipeline: str | None,
+    version: str | None,
+    cluster_overrides: Mapping[str, Any] | None = None,
+    code: Code | None = None,
+    for_cluster: bool = False,
+) -> Package:
     """Compile the main job with a config.
 
     Args:
         config_name: Name or path of a pipeline config.
         pipeline: Name in the registry; None: the config's own.
         version: Name of the version; None: a hash of its content.
+        cluster_overrides: Changes of the config's `cluster`, as `split_overrides` gives them.
+        code: What the steps run instead of their image's; None: what is in the image.
+        for_cluster: Whether the steps have the pods of the config's `cluster`; otherwise all that
+            says of one does not count.
 
     Raises:
-        ConfigError: The config cannot be used.
+        ConfigError: The config cannot be used, or there are `cluster_overrides` without a cluster.
         RunError: A name cannot be one.
     """
+    from pipelines.placement import Placing
     from pipelines.plate_training import plate_training
 
-    config = load_config(config_name)
-    yaml = compiled(plate_training)
+    if cluster_overrides and not for_cluster:
+        raise ConfigError(f"{next(iter(cluster_overrides))}: counts with --backend kubeflow only")
+    whole = _load(config_name, cluster_overrides or {})
+    config = {key: value for key, value in whole.items() if key != "cluster"}
+    name = checked_name("pipeline", pipeline or str(config["name"]))
+    cluster = cluster_of(whole) if for_cluster else None
+    # On a cluster, steps have no registry to ask which pipeline they are of.
+    placing = Placing(cluster, {**config, "name": name}, code) if cluster else None
+    yaml = compiled(plate_training(placing))
     return Package(
-        pipeline=checked_name("pipeline", pipeline or str(config["name"])),
+        pipeline=name,
         version=checked_name("version", version or content_hash(yaml, config)),
         yaml=yaml,
         config=config,
+        cluster=cluster,
+        commit=code.commit if code else commit_of_code(),
     )
+
+
+def split_overrides(changes: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Those of a run, and those of `cluster`, which belong to an upload."""
+    of_cluster = {
+        key: value
+        for key, value in changes.items()
+        if key == "cluster" or key.startswith("cluster.")
+    }
+    return {key: value for key, value in changes.items() if key not in of_cluster}, of_cluster
+
+
+def cluster_settings(config_name: str, overrides: Mapping[str, Any] | None = None) -> Cluster:
+    """The `cluster` of a pipeline config, changed.
+
+    Args:
+        config_name: Name or path of a pipeline config.
+        overrides: As `split_overrides` gives them.
+
+    Raises:
+        ConfigError: The config has none, or cannot be used.
+    """
+    return cluster_of(_load(config_name, overrides or {}))
+
+
+def _load(config_name: str, cluster_overrides: Mapping[str, Any]) -> dict[str, Any]:
+    texts = {
+        key: str(value) if _is_number(value) and key.rpartition(".")[2] in _QUANTITIES else value
+        for key, value in cluster_overrides.items()
+    }
+    return load_config(config_name, texts)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def compiled(pipeline: Callable[..., Any]) -> str:

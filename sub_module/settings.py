@@ -48,6 +48,8 @@ class Settings(BaseSettings):
     # The git repository of data set versions, anything that `git clone` takes; None: a bare
     # repository in the home, made on first use.
     datasets: str | None = None
+    # The directory where the cluster's volume is mounted on this machine, if it is.
+    volume: Path | None = None
     # Who asks for gs://; nothing set: Google's own ways decide, GOOGLE_APPLICATION_CREDENTIALS or
     # workload identity.
     service_account: ServiceAccount = Field(default_factory=ServiceAccount)

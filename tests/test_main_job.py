@@ -280,16 +280,3 @@ def test_evaluate_agrees_with_the_run(job: Job, finished: subprocess.CompletedPr
     tested = read_json(job.run_dir / "test/readings.json")["metrics"]
     assert figures["num_plates"] == tested["num_plates"]
     assert figures["EIR"] == pytest.approx(tested["EIR"], abs=0.1)
-
-
-def test_damaged_checkpoint_is_one_line(
-    job: Job, finished: subprocess.CompletedProcess[str]
-) -> None:
-    damaged = job.folder / "damaged.pth"
-    damaged.write_bytes((job.run_dir / "train/best.pth").read_bytes()[:5000])
-    image = next((job.run_dir / "record/images/test").iterdir())
-    read = job("read", str(image), "--model", str(damaged))
-    assert (read.returncode, read.stdout) == (2, "")
-    assert read.stderr.startswith("error: ")
-    assert "damaged.pth" in read.stderr
-    assert read.stderr.count("\n") == 1

@@ -1,22 +1,33 @@
-"""`secrets check` says what works, and nothing that is secret."""
+"""`secrets` says what works and what was set, and nothing that is secret; nor does a run."""
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
+from cluster.secret import SECRET_KEYS
 from commands.secrets import app
 from dataset_tools.catalog import open_catalog
 from dataset_tools.versions import DataSets
-from sub_module.errors import CatalogError, ConfigError, DataError
+from katib.experiment import render
+from pipeline_utils import app as plateflow
+from pipelines.backends.local import LocalBackend
+from sub_module.errors import CatalogError, ClusterError, ConfigError, DataError, PlateflowError
 from sub_module.settings import Settings
+from tests.pipelines.tiny import tiny_package
 from tests.servers.gcs import Gcs
+from tests.servers.kfp import KfpServer, Play, needs_swagger, serve_kfp
+from tests.servers.kubernetes import Kubernetes
 from tests.servers.mariadb import MariaDB
 from tests.servers.service_account import FORMS, ServiceAccount
 
@@ -240,3 +251,127 @@ def test_on_the_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
     assert done.stderr == "error: store: does not work\n"
     assert "s3:// is unknown" in done.stdout
     assert "hunter2" not in done.stdout
+
+
+# A value for whatever is secret, here and in the cluster; none of them may be seen anywhere.
+PLANTED = {
+    "PLATEFLOW_DATABASE_PASSWORD": "planted-password",
+    "PLATEFLOW_DATABASE_URL": "mysql+pymysql://user:planted-in-url@127.0.0.1:9/plateflow",
+    "PLATEFLOW_DATASETS": "https://user:planted-token@127.0.0.1:9/sets.git",
+    "private_key": "-----BEGIN PRIVATE KEY-----planted-key",
+    "private_key_id": "planted-key-id",
+}
+
+
+def _env_file(folder: Path, **changes: str) -> Path:
+    file = folder / "secrets.env"
+    values = {**PLANTED, **changes}
+    file.write_text("".join(f'{name}="{value}"\n' for name, value in values.items()))
+    return file
+
+
+def _apply(folder: Path, *options: str, **changes: str) -> str:
+    arguments = ["apply", "--from-env-file", str(_env_file(folder, **changes)), *options]
+    done = CliRunner().invoke(app, arguments)
+    if done.exception is not None:
+        raise done.exception
+    assert "planted" not in done.output
+    return done.output
+
+
+def test_apply(kubernetes: Kubernetes, tmp_path: Path) -> None:
+    said = _apply(tmp_path)
+    assert "private_key: set\n" in said
+    assert "secret plateflow in namespace plateflow: created\n" in said
+    data = kubernetes.get("secrets", "plateflow")["data"]
+    assert {key: base64.b64decode(value).decode() for key, value in data.items()} == PLANTED
+    assert _apply(tmp_path) == "secret plateflow in namespace plateflow: unchanged\n"
+    said = _apply(tmp_path, private_key_id="planted-anew", type="service_account")
+    assert said.splitlines() == [
+        "private_key_id: set",
+        "type: set",
+        "secret plateflow in namespace plateflow: updated",
+    ]
+    said = _apply(tmp_path)
+    assert said.startswith("private_key_id: set\ntype: taken away, the file does not have it\n")
+    assert "secret other in namespace plateflow: created" in _apply(tmp_path, "--name", "other")
+
+
+def test_apply_of_what_cannot_be_used(
+    kubernetes: Kubernetes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(ConfigError, match="PLATEFLOW_PASSWORD is not known"):
+        _apply(tmp_path, PLATEFLOW_PASSWORD="planted")
+    with pytest.raises(ClusterError, match=r"422: .*Invalid value"):
+        _apply(tmp_path, "--name", "Not A Name")
+    for status in (401, 403, 500):
+        kubernetes.fail(status, times=9, message="planted-password is in the answer")
+        with pytest.raises(PlateflowError, match=rf"says {status}: ") as caught:
+            _apply(tmp_path)
+        assert "planted" not in str(caught.value)
+        kubernetes.faults.clear()
+    assert kubernetes.objects("secrets") == []
+
+
+@pytest.fixture
+def planted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment that holds all of them."""
+    here = {"PLATEFLOW_KFP_TOKEN": "planted-kfp-token", "PLATEFLOW_KFP_PASSWORD": "planted-kfp"}
+    for name, value in {**PLANTED, **here}.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def kfp(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kubernetes: Kubernetes
+) -> Iterator[KfpServer]:
+    with serve_kfp(tmp_path) as server:
+        monkeypatch.setenv("PLATEFLOW_KFP_HOST", server.url)
+        # The only namespace of a server of one user.
+        monkeypatch.setenv("PLATEFLOW_NAMESPACE", "kubeflow")
+        yield server
+
+
+@needs_swagger
+def test_no_secret_in_what_a_cluster_is_sent(
+    planted: None, kfp: KfpServer, kubernetes: Kubernetes, tmp_path: Path
+) -> None:
+    _apply(tmp_path)
+    kfp.play = Play(moves=50)
+    arguments = ["upload-and-run", "--backend", "kubeflow", "--set", "train.max_epochs=1"]
+    done = CliRunner().invoke(plateflow, arguments)
+    assert done.exit_code == 0, done.output
+    assert kfp.asked("POST", "/runs"), "nothing was run"
+    assert "planted" not in done.output
+    sent = [
+        (asked.method, asked.path, str(asked.query), _text(asked.body)) for asked in kfp.requests
+    ]
+    assert any("secretKeyRef" in row[3] or "secretAsEnv" in row[3] for row in sent)
+    assert all(key in str(sent) for key in SECRET_KEYS)
+    kubernetes.remove("secrets", "plateflow", "kubeflow")
+    kept = [kubernetes.objects(kind) for kind in ("persistentvolumeclaims", "secrets")]
+    for text in ("planted", base64.b64encode(b"planted-password").decode()):
+        assert text not in str(sent)
+        assert text not in str(kept)
+
+
+def _text(body: object) -> str:
+    return body.decode(errors="replace") if isinstance(body, bytes) else str(body)
+
+
+def test_no_secret_in_a_compiled_search(planted: None) -> None:
+    text = render("tune_platenet")
+    assert "secretRef" in text
+    assert "planted" not in text
+
+
+def test_no_secret_in_what_a_run_leaves(planted: None, tmp_path: Path) -> None:
+    shown = io.StringIO()
+    backend = LocalBackend(tmp_path, Console(file=shown, width=200))
+    backend.upload(tiny_package())
+    record = backend.wait(backend.run("tiny", "v1", {"first.does": "crash"}).name)
+    assert record.state == "failed"
+    files = [file for file in tmp_path.rglob("*") if file.is_file()]
+    assert "pipeline.log" in {file.name for file in files}
+    for text in (shown.getvalue(), *(file.read_text(errors="replace") for file in files)):
+        assert "planted" not in text

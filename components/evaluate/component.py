@@ -3,7 +3,7 @@
 from kfp import dsl
 
 
-@dsl.component(base_image="plateflow-python-evaluate:0.1.0", install_kfp_package=False)  # type: ignore[untyped-decorator]
+@dsl.component(base_image="plateflow-python:0.1.0", install_kfp_package=False)  # type: ignore[untyped-decorator]
 def evaluate(
     run: str,
     volume: str,

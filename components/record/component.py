@@ -5,7 +5,7 @@ from typing import Any
 from kfp import dsl
 
 
-@dsl.component(base_image="plateflow-python-record:0.1.0", install_kfp_package=False)  # type: ignore[untyped-decorator]
+@dsl.component(base_image="plateflow-python:0.1.0", install_kfp_package=False)  # type: ignore[untyped-decorator]
 def record(
     run: str,
     volume: str,

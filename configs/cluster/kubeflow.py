@@ -16,8 +16,9 @@ _step = dict(
     tolerations=[],
     # Of /dev/shm, where processes that load data hand it over; None: a container's 64 MiB.
     shared_memory=None,
-    # A step goes on where it was, so a lost node costs minutes.
-    retries=dict(count=2, backoff_seconds=30, factor=2.0, max_seconds=600),
+    # A step goes on where it was, so a lost node costs minutes. Argo takes `within_seconds`, here a
+    # week, from the start of the first attempt: then it tries no more, and ends a second attempt.
+    retries=dict(count=2, backoff_seconds=30, factor=2, within_seconds=604800),
     # Kubeflow's cache knows nothing of what is on the volume; a step that is done says so itself.
     caching=False,
     timeout_seconds=None,
@@ -34,17 +35,24 @@ cluster = dict(
         storage_class=None,
         mount_path="/mnt/plateflow",
     ),
+    # Where the images are, such as registry.example.com/team: put before names without a slash.
+    registry=None,
     # The Kubernetes secret of `secrets apply`: its keys are environment variables of every step.
     secret="plateflow",
     # Names of secrets that open a private image registry.
     image_pull_secrets=[],
     # Of the steps' pods; None: the one that Kubeflow Pipelines gives them.
     service_account=None,
+    # An archive of code that `--code volume` packs is at most so large.
+    max_code_megabytes=50.0,
     components=dict(
+        # Only with `--code volume`.
+        fetch_code=dict(_step, cpu_request="100m", memory_request="512Mi"),
         record=dict(**_step),
         train=dict(_step, cpu_request="2", memory_request="8Gi", shared_memory="2Gi"),
         evaluate=dict(**_step),
         test=dict(**_step),
         deploy=dict(**_step),
+        report=dict(_step, cpu_request="500m", memory_request="2Gi"),
     ),
 )

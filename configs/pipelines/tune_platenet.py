@@ -11,7 +11,6 @@ name = "tune_platenet"
 search.update(
     name="platenet",
     additional=["EIR"],
-    gpus=0,
     parameters=dict(
         lr=dict(key="train.lr", values=["5e-4", "1e-3", "2e-3", "4e-3", "8e-3"]),
         weight_decay=dict(key="train.weight_decay", values=["0.0", "0.02", "0.05"]),

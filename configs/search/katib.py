@@ -30,11 +30,8 @@ search = dict(
     parallel_trials=1,
     # So many failed trials end the search.
     max_failed_trials=3,
-    # The cluster: namespace, the image of `components/Dockerfile`, the claim of the volume that
-    # all trials share and where it is mounted, and GPUs for each trial.
-    namespace="plateflow",
-    image="plateflow-python-train:0.1.0",
-    volume_claim="plateflow",
-    mount_path="/mnt/plateflow",
-    gpus=1,
+    # On a cluster: whether a search that has ended may be given more trials. LongRunning: yes, and
+    # what suggests values keeps running until the search is deleted; FromVolume: yes, it keeps what
+    # it knows on a volume of its own, which only some algorithms do; Never.
+    resume_policy="LongRunning",
 )

@@ -67,11 +67,31 @@ class DirectoryRegistry:
             RunError: There is none of that name.
             DataError: It is damaged.
         """
-        found = read_record(_VERSION, self.folder(pipeline, version) / "version.json")
+        found = self.find(pipeline, version)
         if found is None:
             known = ", ".join(found.version for found in self.versions(pipeline)[-5:]) or "none"
             raise RunError(f"pipeline {pipeline} has no version {version}; the latest are: {known}")
         return found
+
+    def find(self, pipeline: str, version: str) -> Version | None:
+        """One version; None: there is none of that name.
+
+        Raises:
+            RunError: A name cannot be one.
+            DataError: It is damaged.
+        """
+        return read_record(_VERSION, self.folder(pipeline, version) / "version.json")
+
+    def delete_pipeline(self, pipeline: str) -> None:
+        """Delete a pipeline with its versions.
+
+        Raises:
+            RunError: There is none of that name.
+        """
+        folder = self._root / checked_name("pipeline", pipeline)
+        if not folder.is_dir():
+            raise RunError(f"there is no pipeline {pipeline} in {self._root}")
+        remove(folder)
 
     def delete(self, pipeline: str, version: str) -> None:
         """Delete one version.

@@ -47,7 +47,7 @@ def follow(
     run_dir: Path, components: Sequence[str], alive: Callable[[], bool], console: Console
 ) -> None:
     """Show the run until `alive` says no."""
-    display: Display = _Live(console) if console.is_terminal else _Lines(console)
+    display = open_display(console)
     try:
         while alive():
             display.show(states_of(run_dir, components))
@@ -55,6 +55,16 @@ def follow(
         display.show(states_of(run_dir, components))
     finally:
         display.close()
+
+
+def open_display(console: Console, plain_seconds: float = _PLAIN_SECONDS) -> Display:
+    """What fits the console: a live table on a terminal, lines elsewhere.
+
+    Args:
+        console: Where to show states.
+        plain_seconds: Between two lines about the same step.
+    """
+    return _Live(console) if console.is_terminal else _Lines(console, plain_seconds)
 
 
 def states_of(run_dir: Path, components: Sequence[str]) -> list[StepState]:
@@ -87,11 +97,21 @@ def _figure(value: float) -> str:
     return str(value) if isinstance(value, int) else f"{value:.3f}"
 
 
+def _far(state: StepState) -> str:
+    if state.total:
+        return f"{state.done}/{state.total} {state.text}"
+    return f"under way for {_clock(state.seconds)}" if state.seconds else "under way"
+
+
+def _clock(seconds: float) -> str:
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
 class _Lines:
     """A line when a step begins and ends, and every few seconds between."""
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
+    def __init__(self, console: Console, seconds: float) -> None:
+        self._console, self._seconds = console, seconds
         self._status: dict[str, str] = {}
         self._next_line = 0.0
 
@@ -109,8 +129,8 @@ class _Lines:
     def _print(self, state: StepState, changed: bool) -> None:
         line = f"[{state.name}]"
         if state.status == "running":
-            self._next_line = time.monotonic() + _PLAIN_SECONDS
-            line += " started" if changed else f" {state.done}/{state.total} {state.text}"
+            self._next_line = time.monotonic() + self._seconds
+            line += " started" if changed else f" {_far(state)}"
         elif state.status == "done":
             line += f" done in {state.seconds:.1f} s  {state.text}"
         else:
@@ -148,7 +168,8 @@ class _Live:
         total: float | None = 1
         completed, seconds, text = 0, state.seconds, state.text
         if state.status == "running":
-            seconds = time.monotonic() - self._began.setdefault(state.name, time.monotonic())
+            began = self._began.setdefault(state.name, time.monotonic() - state.seconds)
+            seconds = time.monotonic() - began
             # No total: the bar moves to and fro. A step goes on after its last item, so its bar
             # fills only when it has ended.
             total = state.total or None
@@ -158,7 +179,7 @@ class _Live:
             completed = 1
         elif state.status == "failed":
             text = "failed"
-        clock = "" if state.status == "waiting" else f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+        clock = "" if state.status == "waiting" else _clock(seconds)
         self._progress.update(
             task,
             total=total,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
-from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import yaml
 from rich.console import Console
 
 from components.run_config import run_config
-from pipelines.backends.base import Version
+from pipelines.backends.base import Version, task_order
 from pipelines.backends.directory import DirectoryRegistry
 from pipelines.backends.display import follow
 from pipelines.backends.lock import HomeLock
@@ -57,6 +57,15 @@ class LocalBackend:
         """See `Backend`."""
         return self._registry.versions(pipeline)
 
+    def find(self, pipeline: str, version: str) -> Version | None:
+        """See `Backend`."""
+        return self._registry.find(pipeline, version)
+
+    def latest(self, pipeline: str) -> Version | None:
+        """See `Backend`."""
+        versions = self._registry.versions(pipeline)
+        return versions[-1] if versions else None
+
     def run(self, pipeline: str, version: str, overrides: Mapping[str, Any]) -> RunRecord:
         """See `Backend`."""
         self._registry.version(pipeline, version)
@@ -73,6 +82,8 @@ class LocalBackend:
             for kept in (self._runs, self._home / "datasets", self._home / "models"):
                 sweep(kept)
             forget_unfinished(run_dir)
+            # Whatever was lost or damaged, a report of the last attempt is written anew.
+            (run_dir / "steps" / "report.json").unlink(missing_ok=True)
             record = RunRecord(name, pipeline, version, dict(overrides), started=time.time())
             write_run(run_dir, record)
             arguments = {
@@ -89,8 +100,9 @@ class LocalBackend:
             raise
         return record
 
-    def wait(self, run: str) -> RunRecord:
-        """See `Backend`."""
+    def wait(self, run: str, timeout_seconds: float | None = None) -> RunRecord:
+        """See `Backend`; a run that has not ended in time is stopped."""
+        end = math.inf if timeout_seconds is None else time.monotonic() + timeout_seconds
         run_dir = self._runs / run
         record = read_run(run_dir)
         if record is None:
@@ -102,7 +114,16 @@ class LocalBackend:
         try:
             folder = self._registry.folder(record.pipeline, record.version)
             components = component_order(folder / "pipeline.yaml")
-            follow(run_dir, components, worker.is_alive, self._console)
+
+            def is_followed() -> bool:
+                return worker.is_alive() and time.monotonic() < end
+
+            follow(run_dir, components, is_followed, self._console)
+            if worker.is_alive():
+                raise RunError(
+                    f"run {run} has not ended in time and was stopped; the same command goes on "
+                    "from here"
+                )
             record, mendable = self._finish(run_dir, record, worker)
         except Exception as error:
             # Of this process, such as one while it writes the report.
@@ -148,6 +169,10 @@ class LocalBackend:
         """See `Backend`."""
         self._registry.delete(pipeline, version)
 
+    def delete_pipeline(self, pipeline: str) -> None:
+        """See `Backend`."""
+        self._registry.delete_pipeline(pipeline)
+
     def _is_whole(self, record: RunRecord) -> bool:
         """Whether the report of a finished run is still there, and the model that it deployed."""
         file = self._home / str(record.report)
@@ -166,7 +191,10 @@ class LocalBackend:
         """The record of a run whose worker has ended, and whether the user can mend its error."""
         record = replace(record, finished=time.time())
         if worker.exit_code == 0:
-            report = write_report(run_dir)
+            report = run_dir / "report.html"
+            if "report" not in read_steps(run_dir):
+                # Of a version that was uploaded before the report was a step of its own.
+                write_report(run_dir)
             record = replace(record, state="succeeded", report=str(report.relative_to(self._home)))
             # In this order: whoever finds the run finished finds it under `latest` too.
             point(self._runs / "latest", record.name)
@@ -204,17 +232,12 @@ def component_order(yaml_file: Path) -> list[str]:
     """The tasks of a compiled pipeline, each after those that it depends on."""
     for document in yaml.safe_load_all(yaml_file.read_text(encoding="utf-8")):
         if document and "root" in document:
-            tasks = document["root"]["dag"]["tasks"]
-            return list(
-                TopologicalSorter(
-                    {name: task.get("dependentTasks", []) for name, task in tasks.items()}
-                ).static_order()
-            )
+            return task_order(document["root"]["dag"]["tasks"])
     raise RunError(f"{yaml_file}: no compiled pipeline")
 
 
 def write_report(run_dir: Path) -> Path:
     """The run's report."""
-    from pipelines.report import write_report as write
+    from components.report import write_report as write
 
     return write(run_dir)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -24,28 +25,36 @@ _KINDS = {
 }
 
 
-def load_config(name_or_path: str, overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def load_config(
+    config: str | Mapping[str, Any], overrides: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Load a pipeline config as plain data: what JSON can hold, classes as dotted names.
 
     Args:
-        name_or_path: `plate_training` is `configs/pipelines/plate_training.py`; else the path of
-            a `.py` config or of a `.json` snapshot.
-        overrides: Dotted key to new value, such as `{"train.max_epochs": 3}`.
+        config: `plate_training` is `configs/pipelines/plate_training.py`; else the path of a
+            `.py` config or of a `.json` snapshot, or the plain data themselves.
+        overrides: Dotted key to new value, such as `{"train.max_epochs": 3}`. Where the config has
+            an empty table, any key may be added, dots and all.
 
     Raises:
         ConfigError: There is no such config, it cannot be read, or an override does not fit it.
     """
+    loaded = _load(config) if isinstance(config, str) else deepcopy(dict(config))
+    free = {key for key, value in _items(loaded) if value == {}}
+    for key, value in (overrides or {}).items():
+        _override(loaded, key, value, free)
+    return loaded
+
+
+def _load(name_or_path: str) -> dict[str, Any]:
     path = _find(name_or_path)
     try:
-        config = _read(path)
+        return _read(path)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from error
     except Exception as error:  # a config is a program: it fails as it likes
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ConfigError(f"{path}: not a usable config: {reason}") from error
-    for key, value in (overrides or {}).items():
-        _override(config, key, value)
-    return config
 
 
 def parse_overrides(pairs: list[str]) -> dict[str, Any]:
@@ -111,32 +120,42 @@ def _number(value: Any) -> Any:
     return value
 
 
-def _override(config: dict[str, Any], key: str, value: Any) -> None:
+def _override(config: dict[str, Any], key: str, value: Any, free: Container[str]) -> None:
     table: Any = config
-    *parents, last = key.split(".")
+    *parents, last = _parts(key, free)
     for parent in parents:
         table = table.get(parent) if isinstance(table, dict) else None
+    if isinstance(table, dict) and ".".join(parents) in free:
+        table[last] = value
+        return
     if not isinstance(table, dict) or last not in table:
-        known = list(_keys(config))
+        known = [known for known, _ in _items(config)]
         near = difflib.get_close_matches(key, known, n=1, cutoff=0)
         raise ConfigError(f"unknown key {key!r}; the nearest is {near[0] if near else 'none'}")
     if isinstance(table[last], dict):
         if not isinstance(value, Mapping):
-            example = next(_keys(table[last]), "")
-            raise ConfigError(
-                f"{key}: holds further keys; set one of them, such as {key}.{example}"
-            )
+            example = next((f".{child}" for child in table[last]), "")
+            raise ConfigError(f"{key}: holds further keys; set one of them, such as {key}{example}")
         for child, child_value in value.items():
-            _override(config, f"{key}.{child}", child_value)
+            _override(config, f"{key}.{child}", child_value, free)
         return
     table[last] = _fitted(key, table[last], value)
 
 
-def _keys(table: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+def _parts(key: str, free: Container[str]) -> list[str]:
+    """The key's parts; what stands behind a free table is one, such as a label of Kubernetes."""
+    parts = key.split(".")
+    for count in range(1, len(parts)):
+        if ".".join(parts[:count]) in free:
+            return [*parts[:count], ".".join(parts[count:])]
+    return parts
+
+
+def _items(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for key, value in table.items():
-        yield prefix + key
+        yield prefix + key, value
         if isinstance(value, dict):
-            yield from _keys(value, f"{prefix}{key}.")
+            yield from _items(value, f"{prefix}{key}.")
 
 
 def _fitted(key: str, old: Any, new: Any) -> Any:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from kfp import dsl
 
+from components.commit import commit_of_code
 from components.step import Result, Step, run_step
 from sub_module.errors import DataError
 from sub_module.files import read_json
@@ -58,6 +59,15 @@ class Volume:
 def volume(tmp_path: Path) -> Volume:
     (tmp_path / "config.json").write_text(json.dumps({"number": 1}))
     return Volume(tmp_path)
+
+
+def test_record_says_what_ran(volume: Volume, monkeypatch: pytest.MonkeyPatch) -> None:
+    commit_of_code.cache_clear()
+    monkeypatch.setenv("PLATEFLOW_COMMIT", "a1b2c3d-dirty")
+    volume.run(number=2)
+    commit_of_code.cache_clear()
+    assert volume.record["commit"] == "a1b2c3d-dirty"
+    assert volume.record["overrides"] == {"number": 2}
 
 
 def test_record_and_artifacts(volume: Volume) -> None:

@@ -181,6 +181,11 @@ DECAY = "--set train.weight_decay=${trialParameters.weight_decay}"
             of_ours("mAP", "loss"), r"katib\.trial prints no metric 'loss'", id="additional"
         ),
         pytest.param(
+            of_ours("mAP", "mAP"),
+            r"additionalMetricNames: the objective is none of the additional",
+            id="the objective twice",
+        ),
+        pytest.param(
             of_ours("dv_mAP"),
             r"objectiveMetricName: dv_mAP needs masks, which the model has not",
             id="no masks",
@@ -246,7 +251,8 @@ def test_refused(tmp_path: Path, change: Change, words: str) -> None:
 def test_a_model_with_masks_is_searched_by_them(tmp_path: Path) -> None:
     wishes = Wishes(config="tune_mask_rcnn", pairs=["search.objective=dv_mAP"])
     found = prepare(wishes, tmp_path, here=True)
-    assert found.experiment.spec.objective.objective_metric_name == "dv_mAP"
+    # Katib wants it once.
+    assert found.experiment.spec.objective.metrics == ("dv_mAP", "EIR")
 
 
 def test_cluster_takes_algorithms_that_do_not_run_here(tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from components.record.annotations import annotation_set
+from dataset_tools.record import record
 from katib.experiment import COMMITTED
 from katib.metrics import metrics_in
 from katib.reading import read_experiment
@@ -20,6 +22,7 @@ from katib.trial import Reporter, run_trial
 from sub_module.engine.config import load_config
 from sub_module.engine.train import TrainResult
 from sub_module.errors import RunError
+from sub_module.plates import PlateStandard
 from sub_module.progress import silent
 from tests.standards import REPOSITORY
 
@@ -129,3 +132,9 @@ def test_training_set_is_made_once_and_of_other_data_anew(tmp_path: Path) -> Non
     )
     assert other != first
     assert not (tmp_path / "runs").exists(), "it is no run"
+    # What the first step of a run over the same config makes.
+    of_run, standard = tmp_path / "run", PlateStandard.from_config(config["plates"])
+    record(annotation_set(config, tmp_path), of_run, standard, config["dataset"])
+    for split in ("train", "val", "test"):
+        name = f"{split}.json"
+        assert (of_run / name).read_bytes() == (first / name).read_bytes()

@@ -55,7 +55,8 @@ def small_config(standard: PlateStandard, **train: Any) -> dict[str, Any]:
         ),
     }
     schedule = runpy.run_path(str(CONFIGS / "schedules" / "cpu_minutes.py"))["train"]
-    settings = {**schedule, "samples": SAMPLES, "batch_size": 8, "log_interval": 1, **train}
+    small = {"samples": SAMPLES, "batch_size": 8, "log_interval": 1, "num_pictures": 0}
+    settings = {**schedule, **small, **train}
     return {
         "plates": standard.to_config(),
         "dataset": DATASET,

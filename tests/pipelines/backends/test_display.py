@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from pipelines.backends.display import StepState, follow, states_of
+from pipelines.backends.display import StepState, follow, open_display, states_of
 from sub_module.files import write_json
 
 NAMES = ["record", "train", "test", "deploy"]
@@ -69,3 +69,22 @@ def test_follow(run_dir: Path, terminal: bool) -> None:
             "[train] started",
             "[test] failed after 2.0 s",
         ]
+
+
+@pytest.mark.parametrize(
+    ("state", "line"),
+    [
+        pytest.param(StepState("a", "running", 3, 9, "EIR 0.9"), "[a] 3/9 EIR 0.9", id="a part"),
+        pytest.param(
+            StepState("a", "running", seconds=75.5), "[a] under way for 1:15", id="a time"
+        ),
+        pytest.param(StepState("a", "running"), "[a] under way", id="nothing is known"),
+    ],
+)
+def test_lines_between(state: StepState, line: str) -> None:
+    shown = io.StringIO()
+    display = open_display(Console(file=shown, width=120, _environ={}), plain_seconds=0)
+    for _ in range(2):
+        display.show([state])
+    display.close()
+    assert shown.getvalue().splitlines() == ["[a] started", line]

@@ -99,6 +99,35 @@ def test_override_refused(config_file: str, key: str, value: Any, words: list[st
         assert word in message
 
 
+LABEL = "nvidia.com/gpu.product"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        pytest.param({"pod.labels.disk": "ssd"}, {"disk": "ssd"}, id="a key"),
+        pytest.param({f"pod.labels.{LABEL}": "A100"}, {LABEL: "A100"}, id="a key with dots"),
+        pytest.param({"pod.labels": {LABEL: "A100"}}, {LABEL: "A100"}, id="a table"),
+        pytest.param(
+            {"pod.labels.a": 1, "pod.labels.b": 2.5, "pod.labels.a ": None},
+            {"a": 1, "b": 2.5, "a ": None},
+            id="several",
+        ),
+        pytest.param({"pod": {"labels": {"a": "b"}}}, {"a": "b"}, id="from above"),
+        pytest.param({"pod.labels": {}}, {}, id="none"),
+    ],
+)
+def test_empty_table_takes_any_key(overrides: dict[str, Any], expected: dict[str, Any]) -> None:
+    config: dict[str, Any] = {"pod": {"labels": {}, "size": 1}}
+    assert load_config(config, overrides)["pod"] == {"labels": expected, "size": 1}
+    assert config == {"pod": {"labels": {}, "size": 1}}, "what is given is not changed"
+
+
+def test_empty_table_is_no_leaf() -> None:
+    with pytest.raises(ConfigError, match=r"^pod\.labels: holds further keys"):
+        load_config({"pod": {"labels": {}}}, {"pod.labels": 3})
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -137,7 +166,7 @@ def test_unknown_name_lists_the_configs() -> None:
 
 def test_main_config_is_complete() -> None:
     config = load_config("plate_training")
-    sections = {"plates", "dataset", "model", "train", "evaluate", "test", "deploy"}
+    sections = {"plates", "dataset", "model", "train", "evaluate", "test", "deploy", "cluster"}
     assert set(config) == {"name", *sections}
 
 

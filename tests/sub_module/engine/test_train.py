@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -41,14 +42,6 @@ def test_one_process_trains_logs_and_leaves_candidates(training_set: Path, tmp_p
     assert list(tmp_path.glob("*/vis_data/events.out.tfevents.*"))
 
 
-def test_two_processes_train_another_standard(tmp_path: Path) -> None:
-    standard = tiny_standard()
-    training_set = drawn_set(tmp_path / "data", standard, 24)
-    config = small_config(standard, max_epochs=1, num_processes=2)
-    result = train(config, training_set, tmp_path / "work")
-    assert load_model(result.candidates[0]).standard == standard
-
-
 SUMS = """
 import json, sys
 from pathlib import Path
@@ -66,30 +59,49 @@ def told(*arguments):
 training._run = told
 if __name__ == "__main__":
     config = json.loads(Path(sys.argv[1]).read_text())
-    training.train(config, Path(sys.argv[2]), Path(sys.argv[3]))
+    print("EPOCHS", training.train(config, Path(sys.argv[2]), Path(sys.argv[3])).num_epochs)
 """
 
 
-def test_processes_train_one_model(training_set: Path, tmp_path: Path) -> None:
-    """Both see other images, so only shared gradients leave both with the same weights."""
-    config = small_config(kr_standard(), max_epochs=1, num_processes=2)
-    (tmp_path / "config.json").write_text(json.dumps(config))
-    (tmp_path / "job.py").write_text(SUMS)
-    arguments = [str(tmp_path / "config.json"), str(training_set), str(tmp_path / "work")]
-    subprocess.run(
-        [sys.executable, str(tmp_path / "job.py"), *arguments],
+@dataclass(frozen=True)
+class ByTwo:
+    """A training by two processes, each with one that loads its data, over another standard."""
+
+    work_dir: Path
+    output: str
+
+
+@pytest.fixture(scope="module")
+def by_two(tmp_path_factory: pytest.TempPathFactory) -> ByTwo:
+    folder = tmp_path_factory.mktemp("two")
+    training_set = drawn_set(folder / "data", tiny_standard(), 24)
+    config = small_config(tiny_standard(), max_epochs=1, num_processes=2, num_workers=1)
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "job.py").write_text(SUMS)
+    arguments = [str(folder / "config.json"), str(training_set), str(folder / "work")]
+    done = subprocess.run(
+        [sys.executable, str(folder / "job.py"), *arguments],
         env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
         capture_output=True,
-        check=True,
+        text=True,
         timeout=180,
     )
-    sums = [float((tmp_path / "work" / f"rank{rank}").read_text()) for rank in (0, 1)]
+    assert done.returncode == 0, done.stderr
+    return ByTwo(folder / "work", done.stdout)
+
+
+def test_processes_train_one_model(by_two: ByTwo) -> None:
+    """Both see other images, so only shared gradients leave both with the same weights."""
+    sums = [float((by_two.work_dir / f"rank{rank}").read_text()) for rank in (0, 1)]
     assert sums[0] == pytest.approx(sums[1], rel=1e-12)
 
 
-def test_data_can_be_loaded_by_processes_of_their_own(training_set: Path, tmp_path: Path) -> None:
-    config = small_config(kr_standard(), max_epochs=1, num_processes=2, num_workers=1)
-    assert train(config, training_set, tmp_path).num_epochs == 1
+def test_two_processes_train_another_standard(by_two: ByTwo) -> None:
+    assert load_model(by_two.work_dir / "best.pth").standard == tiny_standard()
+
+
+def test_data_can_be_loaded_by_processes_of_their_own(by_two: ByTwo) -> None:
+    assert "EPOCHS 1" in by_two.output
 
 
 def test_training_learns(training_set: Path, tmp_path: Path) -> None:
@@ -111,28 +123,11 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize(
-    ("changes", "checkpoint", "half", "first_iteration"),
-    [
-        pytest.param({"num_processes": 2}, "epoch_2.pth", "epoch_9.pth", 7, id="two processes"),
-        pytest.param(
-            {"num_processes": 1, "val_unit": "iteration", "val_interval": 4},
-            "iter_4.pth",
-            "iter_99.pth",
-            5,
-            id="within an epoch",
-        ),
-    ],
-)
-def test_a_killed_training_goes_on_where_it_was(
-    training_set: Path,
-    tmp_path: Path,
-    changes: dict[str, object],
-    checkpoint: str,
-    half: str,
-    first_iteration: int,
-) -> None:
-    config = small_config(kr_standard(), max_epochs=4, **changes)
+def test_a_killed_training_goes_on_where_it_was(training_set: Path, tmp_path: Path) -> None:
+    """Within an epoch, by two processes."""
+    config = small_config(
+        kr_standard(), max_epochs=4, num_processes=2, val_unit="iteration", val_interval=4
+    )
     (tmp_path / "config.json").write_text(json.dumps(config))
     (tmp_path / "job.py").write_text(SCRIPT)
     work_dir = tmp_path / "work"
@@ -144,22 +139,23 @@ def test_a_killed_training_goes_on_where_it_was(
         command, env=environment, stdout=log, stderr=log, start_new_session=True
     )
     deadline = time.monotonic() + 180
-    while not (work_dir / checkpoint).exists():
+    while not (work_dir / "iter_4.pth").exists():
         assert process.poll() is None, (tmp_path / "log").read_text()
         assert time.monotonic() < deadline
         time.sleep(0.05)
     process.send_signal(signal.SIGKILL)
     process.wait()
     _wait_until_alone(process.pid, deadline)
-    # A file that was being written when the power went away.
-    (work_dir / half).write_bytes(b"half a checkp")
+    # Files that were being written when the power went away.
+    for half in ("epoch_9.pth", "iter_99.pth"):
+        (work_dir / half).write_bytes(b"half a checkp")
     again = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=180)
     assert again.returncode == 0, again.stderr
     assert "EPOCHS 4" in again.stdout
     second = sorted(work_dir.glob("*/vis_data/scalars.json"))[-1]
     validation, first_trained, *_ = map(json.loads, second.read_text().splitlines())
     assert "EIR" in validation, "the kill may have cut the checkpoint's validation off"
-    assert first_trained["iter"] >= first_iteration
+    assert first_trained["iter"] >= 5
 
 
 def _wait_until_alone(session: int, deadline: float) -> None:

@@ -1,0 +1,1 @@
+"""What the component `fetch_code` does."""

@@ -1,0 +1,23 @@
+"""The component `report`: what the run achieved, on one page."""
+
+from kfp import dsl
+
+
+@dsl.component(base_image="plateflow-python:0.1.0", install_kfp_package=False)  # type: ignore[untyped-decorator]
+def report(
+    run: str, volume: str, deployed: dsl.Input[dsl.Model], page: dsl.Output[dsl.HTML]
+) -> None:
+    """`report.html` and `report.json` of the run; Kubeflow's own pages show the first."""
+    from shutil import copyfile
+
+    from components.report import write_report
+    from components.step import Result, Step, run_step
+
+    step = Step("report", volume, run)
+
+    def work() -> Result:
+        page_file = write_report(step.run_dir)
+        return Result({"page": page_file, "figures": page_file.with_suffix(".json")})
+
+    run_step(step, work, inputs=[deployed])
+    copyfile(step.run_dir / "report.html", page.path)

@@ -1,0 +1,190 @@
+"""Requests to Kubeflow Pipelines: a time limit, other tries where they are safe, one error."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from contextlib import suppress
+from http import HTTPStatus
+from typing import Any
+
+import urllib3
+from urllib3 import exceptions as lost
+
+from cluster.api import AwayError
+from pipelines.backends.kubeflow.login import Login
+from sub_module.errors import ClusterError
+
+# Before each time that something is asked again.
+PAUSES_SECONDS = (0.3, 1.0, 2.0)
+_CONNECT_SECONDS, _READ_SECONDS = 5.0, 30.0
+# A server's own wish (Retry-After) is followed up to here.
+_LONGEST_PAUSE_SECONDS = 30.0
+_AWAY = (429, 502, 503, 504)
+# Asked twice, they do the same as once.
+_REPEATABLE = ("GET", "DELETE")
+_REPEATABLE_ENDS = (":enable", ":disable")
+_LONGEST_REASON = 300
+
+
+class Session:
+    """What the generated client sends its requests through, in place of urllib3's PoolManager."""
+
+    def __init__(self, host: str, login: Login, pool: urllib3.PoolManager) -> None:
+        """Requests to a host, as a login has it.
+
+        Args:
+            host: For messages.
+            login: Gives the headers that say who asks.
+            pool: Brings the certificates that are trusted.
+        """
+        self._host, self._login, self._pool = host, login, pool
+
+    def request(
+        self, method: str, url: str, headers: dict[str, str] | None = None, **content: Any
+    ) -> urllib3.BaseHTTPResponse:
+        """An answer that says yes, in JSON.
+
+        What creates something is sent again only where the server surely has not acted.
+
+        Args:
+            method: HTTP's.
+            url: Whole.
+            headers: Without those of the login.
+            content: `fields` or `body`, as urllib3 takes them.
+
+        Raises:
+            AwayError: The server cannot be reached, or is not well (429, 502, 503, 504).
+            ClusterError: It refuses; `status` says with what.
+        """
+        # The generated client's own ideas of these.
+        for given in ("timeout", "preload_content"):
+            content.pop(given, None)
+        kept = {k: v for k, v in (headers or {}).items() if k.lower() != "authorization"}
+        is_repeatable = method in _REPEATABLE or url.endswith(_REPEATABLE_ENDS)
+        for pause in (*PAUSES_SECONDS, None):
+            try:
+                return self._as_user(method, url, kept, content)
+            except AwayError as error:
+                # Who does not answer in time keeps everybody waiting as long each time.
+                is_slow = isinstance(error.__cause__, lost.TimeoutError)
+                if pause is None or is_slow or (error.acted and not is_repeatable):
+                    raise
+                rest(error, pause)
+        raise AssertionError
+
+    def _as_user(
+        self, method: str, url: str, headers: dict[str, str], content: dict[str, Any]
+    ) -> urllib3.BaseHTTPResponse:
+        """One request; a session that has expired logs in again, once."""
+        answer = self._send(method, url, headers, content)
+        if _asks_for_login(answer) and self._login.renew(url):
+            answer = self._send(method, url, headers, content)
+        if _asks_for_login(answer):
+            raise ClusterError(f"{self._where} asks for a login: {self._login.hint}", 401)
+        if answer.status in _AWAY:
+            raise self._away(answer)
+        if answer.status >= HTTPStatus.BAD_REQUEST:
+            message = f"{self._where} says {answer.status}: {_reason(answer)}"
+            raise ClusterError(message, answer.status)
+        try:
+            json.loads(answer.data or b"{}")
+        except ValueError:
+            raise ClusterError(f"{self._where} does not answer as Kubeflow Pipelines") from None
+        return answer
+
+    def _send(
+        self, method: str, url: str, headers: dict[str, str], content: dict[str, Any]
+    ) -> urllib3.BaseHTTPResponse:
+        try:
+            return self._pool.request(
+                method,
+                url,
+                # The pool empties what it is given.
+                headers={**headers, **self._login.headers(url)},
+                timeout=urllib3.Timeout(connect=_CONNECT_SECONDS, read=_READ_SECONDS),
+                retries=False,
+                redirect=False,
+                **content,
+            )
+        except lost.SSLError as error:
+            reason = last_part(str(error))
+            if "CERTIFICATE_VERIFY_FAILED" in str(error):
+                raise ClusterError(
+                    f"{self._where} has a certificate that does not verify: {reason}; "
+                    "PLATEFLOW_KFP_CA can name a file of those that vouch for it"
+                ) from error
+            raise AwayError(f"{self._where} cannot be reached: {reason}") from error
+        except (lost.NewConnectionError, lost.ConnectTimeoutError) as error:
+            reason = (
+                f"no answer in {_CONNECT_SECONDS:g} s"
+                if isinstance(error, lost.ConnectTimeoutError)
+                else last_part(str(error))
+            )
+            raise AwayError(f"{self._where} cannot be reached: {reason}", acted=False) from error
+        except lost.ReadTimeoutError as error:
+            raise AwayError(f"{self._where} does not answer in {_READ_SECONDS:g} s") from error
+        except lost.HTTPError as error:
+            reason = last_part(str(error))
+            raise AwayError(f"{self._where}: the connection was cut: {reason}") from error
+
+    def _away(self, answer: urllib3.BaseHTTPResponse) -> AwayError:
+        wish = answer.headers.get("Retry-After", "")
+        return AwayError(
+            f"{self._where} says {answer.status}: {_reason(answer)}",
+            answer.status,
+            acted=answer.status != HTTPStatus.TOO_MANY_REQUESTS,
+            pause_seconds=float(wish) if wish.isdecimal() else None,
+        )
+
+    @property
+    def _where(self) -> str:
+        return f"Kubeflow Pipelines at {self._host}"
+
+
+def rest(error: AwayError, seconds: float) -> None:
+    """Wait before another try: as long as the server wishes, else some seconds.
+
+    Raises:
+        AwayError: It wishes to be left alone for longer than anybody waits.
+    """
+    wish = error.pause_seconds
+    if wish is not None and wish > _LONGEST_PAUSE_SECONDS:
+        raise error
+    time.sleep(seconds if wish is None else wish)
+
+
+def last_part(text: str) -> str:
+    """What is behind the objects that libraries put before a reason, on one line."""
+    text = re.sub(r" \(_ssl\.c:\d+\)", "", " ".join(text.split()))
+    return text[-_LONGEST_REASON:].rsplit(": ", 1)[-1].strip("()'\" ")
+
+
+def _asks_for_login(answer: urllib3.BaseHTTPResponse) -> bool:
+    """A refusal, a redirect to a login page, or that page: the API itself has neither."""
+    if answer.status == HTTPStatus.UNAUTHORIZED or 300 <= answer.status < 400:
+        return True
+    is_page = answer.headers.get("Content-Type", "").startswith("text/html")
+    return is_page and answer.status in (HTTPStatus.OK, HTTPStatus.FORBIDDEN)
+
+
+def _reason(answer: urllib3.BaseHTTPResponse) -> str:
+    """The server's own message, its first line; of a proxy's page the status in words."""
+    text = answer.data.decode(errors="replace")
+    with suppress(ValueError, AttributeError, TypeError):
+        text = _said(json.loads(text))
+    is_page = answer.headers.get("Content-Type", "").startswith("text/html")
+    lines = [] if is_page else text.strip().splitlines()
+    line = lines[0].strip() if lines else str(answer.reason)
+    return line if len(line) <= _LONGEST_REASON else f"{line[:_LONGEST_REASON]}..."
+
+
+def _said(error: dict[str, Any]) -> str:
+    """The short reason, where there is one, behind the chain of who called whom."""
+    for detail in error.get("details") or ():
+        short = str(detail.get("message") or "")
+        if short and short != HTTPStatus.INTERNAL_SERVER_ERROR.phrase:
+            return short
+    # Uploads have another form of error.
+    return str(error.get("message") or error.get("error_message") or error.get("error") or "")

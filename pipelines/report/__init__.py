@@ -1,5 +1,0 @@
-"""What a run achieved, as one page for a person and one JSON file for a program."""
-
-from pipelines.report.write import write_report
-
-__all__ = ["write_report"]

@@ -1,0 +1,326 @@
+"""What a Kubernetes API server knows of its resources: names, patches, selectors, validation."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import copy
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from tests.servers.schemas import SCHEMAS, Refused, check_object
+
+Object = dict[str, Any]
+
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+_LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
+_SECRET_KEY = re.compile(r"[-._a-zA-Z0-9]+")
+_LARGEST_SECRET = 1 << 20
+
+
+class Resource(NamedTuple):
+    """One row of the API server's discovery."""
+
+    group: str
+    version: str
+    plural: str
+    kind: str
+    namespaced: bool = True
+    # Defined by a CRD.
+    is_custom: bool = False
+
+    @property
+    def api_version(self) -> str:
+        """As objects name it."""
+        return f"{self.group}/{self.version}".lstrip("/")
+
+
+RESOURCES = (
+    Resource("", "v1", "namespaces", "Namespace", namespaced=False),
+    Resource("", "v1", "nodes", "Node", namespaced=False),
+    Resource("", "v1", "secrets", "Secret"),
+    Resource("", "v1", "configmaps", "ConfigMap"),
+    Resource("", "v1", "pods", "Pod"),
+    Resource("", "v1", "services", "Service"),
+    Resource("", "v1", "serviceaccounts", "ServiceAccount"),
+    Resource("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim"),
+    Resource("", "v1", "resourcequotas", "ResourceQuota"),
+    Resource("", "v1", "limitranges", "LimitRange"),
+    Resource("apps", "v1", "deployments", "Deployment"),
+    Resource("batch", "v1", "jobs", "Job"),
+    Resource("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy"),
+    Resource("rbac.authorization.k8s.io", "v1", "roles", "Role"),
+    Resource("rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding"),
+    Resource("rbac.authorization.k8s.io", "v1", "clusterroles", "ClusterRole", namespaced=False),
+    Resource(
+        "rbac.authorization.k8s.io",
+        "v1",
+        "clusterrolebindings",
+        "ClusterRoleBinding",
+        namespaced=False,
+    ),
+    Resource(
+        "authorization.k8s.io",
+        "v1",
+        "selfsubjectaccessreviews",
+        "SelfSubjectAccessReview",
+        namespaced=False,
+    ),
+    Resource("storage.k8s.io", "v1", "storageclasses", "StorageClass", namespaced=False),
+    Resource("kubeflow.org", "v1beta1", "experiments", "Experiment", is_custom=True),
+    Resource("kubeflow.org", "v1beta1", "trials", "Trial", is_custom=True),
+    Resource("kubeflow.org", "v1beta1", "suggestions", "Suggestion", is_custom=True),
+    Resource("tensorboard.kubeflow.org", "v1alpha1", "tensorboards", "Tensorboard", is_custom=True),
+    Resource(
+        "serving.kserve.io", "v1beta1", "inferenceservices", "InferenceService", is_custom=True
+    ),
+)
+
+
+class Problem(Exception):  # noqa: N818 - an answer, not an error of the tests
+    """An answer that is no success."""
+
+    def __init__(self, code: int, reason: str, message: str) -> None:
+        """The HTTP status, Kubernetes' word for it, and the sentence."""
+        super().__init__(message)
+        self.code, self.reason, self.message = code, reason, message
+
+    def to_status(self) -> Object:
+        """The Status object of the answer."""
+        return {
+            "kind": "Status",
+            "apiVersion": "v1",
+            "metadata": {},
+            "status": "Failure",
+            "message": self.message,
+            "reason": self.reason,
+            "code": self.code,
+        }
+
+
+def check_new(resource: Resource, body: Object, namespace: str | None) -> None:
+    """Whether an object may be made; raises the Problem that a real server would answer."""
+    if (body.get("apiVersion"), body.get("kind")) != (resource.api_version, resource.kind):
+        raise Problem(
+            400,
+            "BadRequest",
+            f"the API version in the data ({body.get('apiVersion')}) does not match the expected "
+            f"API version ({resource.api_version})",
+        )
+    metadata = body.get("metadata") or {}
+    if namespace is not None and metadata.get("namespace", namespace) != namespace:
+        raise Problem(
+            400,
+            "BadRequest",
+            f"the namespace of the provided object does not match the namespace sent on the "
+            f"request ({namespace})",
+        )
+    check_valid(resource, body)
+
+
+def check_valid(resource: Resource, body: Object) -> None:
+    """Schema, name and labels, and the rules of some kinds."""
+    if SCHEMAS.is_dir():
+        try:
+            check_object(body)
+        except Refused as refused:
+            # Of a CRD's schema, what is wrong comes after what is unknown.
+            if resource.is_custom and not refused.is_unknown:
+                raise Problem(422, "Invalid", str(refused)) from None
+            raise Problem(400, "BadRequest", str(refused)) from None
+    metadata = body.get("metadata") or {}
+    name = metadata.get("name", "")
+    if not _NAME.fullmatch(name):
+        raise _invalid(resource, name, f'metadata.name: Invalid value: "{name}"')
+    for key, value in (metadata.get("labels") or {}).items():
+        if not _LABEL_VALUE.fullmatch(value):
+            raise _invalid(resource, name, f'metadata.labels: Invalid value: "{value}" of {key}')
+    if (rule := _RULES.get(resource.kind)) is not None:
+        rule(resource, body)
+
+
+def check_change(resource: Resource, old: Object, new: Object) -> None:
+    """Whether an object may become another."""
+    name = old["metadata"]["name"]
+    sent = (new.get("metadata") or {}).get("resourceVersion")
+    if sent not in (None, "", old["metadata"]["resourceVersion"]):
+        raise Problem(
+            409,
+            "Conflict",
+            f'Operation cannot be fulfilled on {resource.plural} "{name}": the object has been '
+            "modified; please apply your changes to the latest version and try again",
+        )
+    if resource.kind == "Secret":
+        if new.get("type", old.get("type")) != old.get("type"):
+            raise _invalid(resource, name, "type: Invalid value: field is immutable")
+        if old.get("immutable") and new.get("data") != old.get("data"):
+            raise _invalid(
+                resource, name, "data: Forbidden: field is immutable when `immutable` is set"
+            )
+    if resource.kind == "PersistentVolumeClaim":
+        before, after = copy.deepcopy(old["spec"]), copy.deepcopy(new["spec"])
+        before.pop("resources"), after.pop("resources")
+        if before != after:
+            raise _invalid(
+                resource,
+                name,
+                "spec: Forbidden: spec is immutable after creation except resources.requests",
+            )
+
+
+def fill_in(resource: Resource, item: Object) -> None:
+    """What the API server adds by itself."""
+    if resource.kind == "Secret":
+        plain: Mapping[str, str] = item.pop("stringData", None) or {}
+        coded = {key: base64.b64encode(text.encode()).decode() for key, text in plain.items()}
+        item["data"] = {**(item.get("data") or {}), **coded}
+        item.setdefault("type", "Opaque")
+    if resource.kind == "PersistentVolumeClaim":
+        item["spec"].setdefault("volumeMode", "Filesystem")
+
+
+def _invalid(resource: Resource, name: str, why: str) -> Problem:
+    return Problem(422, "Invalid", f'{resource.kind} "{name}" is invalid: {why}')
+
+
+def _secret(resource: Resource, body: Object) -> None:
+    name = body["metadata"]["name"]
+    data, size = body.get("data") or {}, 0
+    for key, value in data.items():
+        if not _SECRET_KEY.fullmatch(key):
+            raise _invalid(resource, name, f'data[{key}]: Invalid value: "{key}": a valid key')
+        try:
+            size += len(base64.b64decode(value, validate=True))
+        except (binascii.Error, ValueError):
+            raise Problem(
+                400,
+                "BadRequest",
+                'Secret in version "v1" cannot be handled as a Secret: illegal base64 data',
+            ) from None
+    if size > _LARGEST_SECRET:
+        raise _invalid(resource, name, "data: Too long: may not be more than 1048576 bytes")
+
+
+def _claim(resource: Resource, body: Object) -> None:
+    name, spec = body["metadata"]["name"], body.get("spec") or {}
+    if not spec.get("accessModes"):
+        raise _invalid(resource, name, "spec.accessModes: Required value: at least 1 access mode")
+    modes = {"ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod"}
+    if unknown := set(spec["accessModes"]) - modes:
+        raise _invalid(resource, name, f"spec.accessModes: Unsupported value: {unknown}")
+    if "storage" not in (spec.get("resources") or {}).get("requests", {}):
+        raise _invalid(resource, name, "spec.resources[storage]: Required value")
+
+
+def _tensorboard(resource: Resource, body: Object) -> None:
+    # Its controller makes a Service of the same name, with a port `http-NAME`.
+    name = body["metadata"]["name"]
+    if not re.fullmatch(r"[a-z]([-a-z0-9]{0,56}[a-z0-9])?", name):
+        raise _invalid(resource, name, "metadata.name: no Service can have this name")
+
+
+_RULES: dict[str, Callable[[Resource, Object], None]] = {
+    "Secret": _secret,
+    "PersistentVolumeClaim": _claim,
+    "Tensorboard": _tensorboard,
+}
+
+
+def patched(content_type: str, resource: Resource, old: Object, patch: Any) -> Object:
+    """An object after a patch of the content type that was sent."""
+    kind = content_type.partition(";")[0]
+    is_strategic = kind == "application/strategic-merge-patch+json"
+    if kind == "application/json-patch+json":
+        return _json_patched(old, patch)
+    if kind in ("application/merge-patch+json", "application/apply-patch+yaml") or (
+        is_strategic and not resource.is_custom
+    ):
+        merged: Object = _merged(old, patch)
+        return merged
+    raise Problem(
+        415,
+        "UnsupportedMediaType",
+        "the body of the request was in an unknown format - accepted media types include: "
+        "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml",
+    )
+
+
+def _merged(old: Any, patch: Any) -> Any:
+    # RFC 7386. A strategic merge differs for lists, which nothing of ours patches.
+    if not isinstance(patch, Mapping):
+        return copy.deepcopy(patch)
+    merged = dict(old) if isinstance(old, Mapping) else {}
+    for key, value in patch.items():
+        if value is None:
+            merged.pop(key, None)
+        else:
+            merged[key] = _merged(merged.get(key), value)
+    return merged
+
+
+def _json_patched(old: Object, steps: list[Object]) -> Object:
+    new = copy.deepcopy(old)
+    for step in steps:
+        *parents, last = [
+            part.replace("~1", "/").replace("~0", "~") for part in step["path"].split("/")[1:]
+        ]
+        place: Any = new
+        try:
+            for part in parents:
+                place = place[int(part) if isinstance(place, list) else part]
+            if step["op"] == "remove":
+                del place[int(last) if isinstance(place, list) else last]
+            elif step["op"] == "test":
+                if place[last] != step["value"]:
+                    raise KeyError(last)
+            elif isinstance(place, list):
+                place.insert(len(place) if last == "-" else int(last), step["value"])
+            elif step["op"] == "replace" and last not in place:
+                raise KeyError(last)
+            else:
+                place[last] = step["value"]
+        except (KeyError, IndexError):
+            raise Problem(
+                422, "Invalid", f"the server rejected our request due to {step}"
+            ) from None
+    return new
+
+
+def selected(item: Object, labels: str, fields: str) -> bool:
+    """Whether an object is one that a list's selectors mean."""
+    own = (item.get("metadata") or {}).get("labels") or {}
+    wanted = re.findall(r"[^,(]+(?:\([^)]*\))?", labels)
+    return all(_label_holds(own, part.strip()) for part in wanted) and all(
+        _field_holds(item, part) for part in fields.split(",") if part
+    )
+
+
+def _label_holds(own: Mapping[str, str], text: str) -> bool:
+    if found := re.fullmatch(r"(\S+)\s+(in|notin)\s+\(([^)]*)\)", text):
+        is_among = own.get(found[1]) in [value.strip() for value in found[3].split(",")]
+        return is_among == (found[2] == "in")
+    if found := re.fullmatch(r"([^=!\s]+)\s*(==|=|!=)\s*(\S*)", text):
+        return (own.get(found[1]) == found[3]) == (found[2] != "!=")
+    if re.fullmatch(r"!?[^=!\s]+", text):
+        return (text.lstrip("!") in own) == (not text.startswith("!"))
+    raise Problem(400, "BadRequest", f"unable to parse requirement: {text}")
+
+
+def _field_holds(item: Object, text: str) -> bool:
+    path, operator, value = re.split(r"(!=|==|=)", text, maxsplit=1)
+    pods = ("spec.nodeName", "status.phase", "spec.restartPolicy", "spec.serviceAccountName")
+    if path not in ("metadata.name", "metadata.namespace") and (
+        item.get("kind") != "Pod" or path not in pods
+    ):
+        raise Problem(400, "BadRequest", f"field label not supported: {path}")
+    found: Any = item
+    for part in path.split("."):
+        found = (found or {}).get(part)
+    return ((found or "") == value) == (operator != "!=")
+
+
+def now(moment: datetime | None = None) -> str:
+    """A moment, or this one, as Kubernetes writes it."""
+    return (moment or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%SZ")

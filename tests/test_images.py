@@ -1,0 +1,145 @@
+"""The Dockerfile, what `make images` asks for, and what the configs and the pipeline name."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from cluster.settings import cluster_of
+from sub_module.engine.config import load_config
+
+_ROOT = Path(__file__).parents[1]
+_DOCKERFILES = [*_ROOT.glob("components/Dockerfile"), *_ROOT.glob("serving/*/Dockerfile")]
+_DOCKERFILE = (_ROOT / "components" / "Dockerfile").read_text(encoding="utf-8")
+_RUNTIME = _DOCKERFILE.split("\nFROM ")[-1]
+_PYPROJECT = tomllib.loads((_ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+_VERSION = _PYPROJECT["project"]["version"]
+
+
+def made(**variables: str) -> list[dict[str, str]]:
+    """The options of each build of `make images`; its program under `engine`."""
+    given = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    command = ["make", "--dry-run", "images", *(f"{n}={v}" for n, v in variables.items())]
+    said = subprocess.run(
+        command, cwd=_ROOT, env=given, capture_output=True, text=True, check=True
+    ).stdout
+    builds = []
+    for line in said.replace("$(git describe --always --dirty)", "COMMIT").splitlines():
+        if " build " in line:
+            words = shlex.split(line)
+            arguments = dict(word.split("=", 1) for word in words if re.match(r"[A-Z_]+=", word))
+            tag = words[words.index("--tag") + 1]
+            builds.append({**arguments, "engine": words[0], "tag": tag})
+    return builds
+
+
+def makefile_words(name: str) -> list[str]:
+    found = re.search(rf"^{name} := (.+)$", (_ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert found is not None
+    return found[1].split()
+
+
+@pytest.mark.parametrize("file", _DOCKERFILES, ids=lambda file: file.parent.name)
+def test_hadolint_is_content(file: Path) -> None:
+    hadolint = Path(sys.executable).parent / "hadolint"
+    done = subprocess.run([hadolint, "--no-color", file], cwd=_ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("engine", ["docker", "podman", "buildah"])
+def test_two_variants_of_one_image(engine: str) -> None:
+    cpu, cuda = made(ENGINE=engine)
+    assert cpu["engine"] == cuda["engine"] == engine
+    assert (cpu["VARIANT"], cpu["tag"]) == ("cpu", f"plateflow-python:{_VERSION}")
+    assert (cuda["VARIANT"], cuda["tag"]) == ("cuda", f"plateflow-python:{_VERSION}-cuda")
+    assert cpu["COMMIT"] == "COMMIT"
+    assert not {"BASE", "TORCH_INDEX", "SOURCE"} & {*cpu, *cuda}, "the Dockerfile's own"
+
+
+def test_what_is_given_reaches_the_build_that_it_is_for() -> None:
+    cpu, cuda = made(
+        ENGINE="docker", BASE="b:1@sha256:c", TORCH_INDEX_cpu="file:///t", IMAGE="r/o/p"
+    )
+    assert cpu["BASE"] == cuda["BASE"] == "b:1@sha256:c"
+    assert cpu["TORCH_INDEX"] == "file:///t"
+    assert "TORCH_INDEX" not in cuda
+    assert cpu["tag"] == f"r/o/p:{_VERSION}"
+    assert [build["VARIANT"] for build in made(ENGINE="docker", VARIANTS="cuda")] == ["cuda"]
+
+
+def test_without_a_program_to_build_with_make_says_so() -> None:
+    done = subprocess.run(["make", "images", "ENGINE="], cwd=_ROOT, capture_output=True, text=True)
+    assert done.returncode != 0
+    assert "docker, podman or buildah" in done.stdout
+
+
+def test_every_argument_of_make_is_one_of_the_dockerfile() -> None:
+    of_dockerfile = set(re.findall(r"^ARG (\w+)", _DOCKERFILE, re.MULTILINE))
+    (build,) = made(ENGINE="docker", VARIANTS="cpu", BASE="b", SOURCE="s", TORCH_INDEX_cpu="t")
+    assert {*build} - {"engine", "tag"} == of_dockerfile
+
+
+@pytest.mark.parametrize("config", ["plate_training", "mask_rcnn_tiny"])
+def test_the_configs_name_images_that_make_makes(config: str) -> None:
+    tags = {build["tag"] for build in made(ENGINE="docker")}
+    placements = cluster_of(load_config(config)).components.values()
+    assert {placement.image for placement in placements} <= tags
+
+
+def test_image_has_the_libraries_and_programs_of_make() -> None:
+    packages = [pair.split(":")[1] for pair in makefile_words("RUNTIME_PROGRAMS")]
+    wanted = " ".join([*makefile_words("SYSTEM_LIBRARIES"), *packages])
+    assert f"install --yes --no-install-recommends {wanted} " in _RUNTIME
+
+
+def test_image_runs_as_a_fixed_user_that_is_not_root() -> None:
+    """Kubernetes can tell that only of a number."""
+    assert re.findall(r"^USER (.+)$", _RUNTIME, re.MULTILINE) == ["1000:100"]
+    assert "useradd --uid 1000 --gid 100 " in _RUNTIME
+
+
+def test_the_base_is_pinned() -> None:
+    base = re.search(r"^ARG BASE=(\S+)$", _DOCKERFILE, re.MULTILINE)
+    assert base is not None
+    assert re.fullmatch(r"python:3\.\d+\.\d+-slim-\w+@sha256:[0-9a-f]{64}", base[1])
+    stages = re.findall(r"^FROM (\S+)(?: AS (\w+))?$", _DOCKERFILE, re.MULTILINE)
+    known = {"${BASE}"} | {name for _, name in stages if name}
+    assert {source for source, _ in stages} <= known
+
+
+def test_every_installation_is_of_locked_versions() -> None:
+    commands = re.split(r"&&|^RUN ", _DOCKERFILE.replace("\\\n", " "), flags=re.MULTILINE)
+    installs = [command for command in commands if "pip install" in command]
+    assert len(installs) == 4
+    for install in installs:
+        assert "--constraint requirements.lock" in install or "--no-deps --no-build" in install
+        assert "--no-cache-dir" in install
+
+
+def test_images_get_the_packages_and_nothing_else() -> None:
+    lines = (_ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    rules = [line for line in lines if line and not line.startswith("#")]
+    assert rules[0] == "*", "what is not named stays outside"
+    admitted = {rule[1:] for rule in rules if rule.startswith("!")}
+    tools = _PYPROJECT["tool"]["setuptools"]
+    packages = {pattern.rstrip("*") for pattern in tools["packages"]["find"]["include"]}
+    modules = {f"{module}.py" for module in tools["py-modules"]}
+    project = _PYPROJECT["project"]
+    files = {"pyproject.toml", "requirements.lock", project["readme"], *project["license-files"]}
+    assert admitted == packages | modules | files
+
+
+@pytest.mark.parametrize(
+    "golden", sorted((_ROOT / "tests/pipelines/golden").glob("*.yaml")), ids=lambda file: file.stem
+)
+def test_the_pipelines_name_images_that_make_makes(golden: Path) -> None:
+    named = set(re.findall(r"image: (\S+)", golden.read_text(encoding="utf-8")))
+    assert named
+    assert named <= {build["tag"] for build in made(ENGINE="docker")}
