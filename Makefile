@@ -19,7 +19,6 @@ TEST_PROGRAMS := $(RUNTIME_PROGRAMS) mariadbd:mariadb-server-core my_print_defau
 # not. The other variables of docs/images.md are empty unless given.
 ENGINE ?= $(shell for engine in docker podman buildah; do \
 	$$engine info >/dev/null 2>&1 && echo $$engine && break; done)
-IMAGE ?= plateflow-python
 VARIANTS ?= cpu cuda
 TAG_cuda := -cuda
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
@@ -95,7 +94,7 @@ $(BIN)/python:
 # A variant and its tag. Of the three programs only buildah keeps no layers unless asked.
 define build_image
 $(ENGINE) build $(if $(filter buildah,$(ENGINE)),--layers) --file components/Dockerfile \
-	--tag $(IMAGE):$(2) --build-arg VARIANT=$(1) --build-arg VERSION=$(2) \
+	--tag $(if $(REGISTRY),$(REGISTRY)/)plateflow-python:$(2) --build-arg VARIANT=$(1) --build-arg VERSION=$(2) \
 	--build-arg COMMIT=$$(git describe --always --dirty) \
 	$(foreach name,BASE SOURCE,$(if $($(name)),--build-arg $(name)=$($(name)))) \
 	$(if $(TORCH_INDEX_$(1)),--build-arg TORCH_INDEX=$(TORCH_INDEX_$(1))) $(BUILD_FLAGS) .

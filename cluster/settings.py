@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
@@ -39,13 +40,21 @@ DottedName = Annotated[
     str,
     _text(rf"{_LABEL}(\.{_LABEL})*", "a name of lower case letters, digits, dashes and dots"),
 ]
-# As Kubeflow Pipelines takes them, which refuses what Kubernetes takes besides.
-Cores = Annotated[str, _text(r"\d+(\.\d+)?|\d+m", "cores, such as 2, 0.5 or 500m")]
+# As Kubeflow Pipelines takes them, which refuses what Kubernetes takes besides; on a command line,
+# 2 is a number.
+Cores = Annotated[
+    str,
+    Field(coerce_numbers_to_str=True),
+    _text(r"\d+(\.\d+)?|\d+m", "cores, such as 2, 0.5 or 500m"),
+]
 Bytes = Annotated[
     str,
+    Field(coerce_numbers_to_str=True),
     _text(r"[1-9]\d*([MGTPE]|[KMGTPE]i)?", "bytes in whole numbers, such as 512Mi or 50Gi"),
 ]
-Count = Annotated[int, Field(ge=0)]
+# Strict: true is no number.
+Count = Annotated[int, Field(ge=0, strict=True)]
+Positive = Annotated[int, Field(ge=1, strict=True)]
 
 
 class _Part(BaseModel):
@@ -96,8 +105,8 @@ class Retries(_Part):
 
     count: Count
     backoff_seconds: Count
-    factor: Annotated[int, Field(ge=1)]
-    within_seconds: Annotated[int, Field(ge=1)]
+    factor: Positive
+    within_seconds: Positive
 
 
 class Placement(_Part):
@@ -116,7 +125,7 @@ class Placement(_Part):
     shared_memory: Bytes | None
     retries: Retries
     caching: bool
-    timeout_seconds: Annotated[int, Field(ge=1)] | None
+    timeout_seconds: Positive | None
 
     @model_validator(mode="after")
     def _requests_are_within_limits(self) -> Placement:
@@ -184,5 +193,6 @@ def cluster_of(config: Mapping[str, Any]) -> Cluster:
         field = ".".join(map(str, ("cluster", *first["loc"])))
         reason = str(first.get("ctx", {}).get("error", first["msg"]))
         # A whole table says less than its name.
-        got = "" if isinstance(first["input"], dict) else f", got {first['input']!r}"
+        given = first["input"]
+        got = "" if isinstance(given, dict) else f", got {json.dumps(given, default=str)}"
         raise ConfigError(f"{field}: {reason}{got}") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -118,7 +119,7 @@ def run(
     """Run an uploaded version."""
     _check_options(backend, wait=wait)
     of_file, of_options = read_overrides(overrides_file), parse_overrides(overrides)
-    changes = run_changes({**of_file, **of_options})
+    changes = run_changes({**of_file, **of_options}, backend)
     where = open_backend(backend, Settings())
     pipeline = name or DEFAULT_PIPELINE
     with named_by(overrides_file, of_file, of_options):
@@ -202,13 +203,15 @@ def logs(
         typer.echo(text.rstrip("\n"))
 
 
-def run_changes(changes: Mapping[str, Any]) -> dict[str, Any]:
+def run_changes(changes: Mapping[str, Any], backend: BackendName) -> dict[str, Any]:
     """Changes of a run's config.
 
     Raises:
         ConfigError: One is of `cluster`, which a version has from its upload.
     """
     of_run, of_cluster = split_overrides(changes)
+    if of_cluster and backend is BackendName.LOCAL:
+        raise cluster_only(next(iter(of_cluster)))
     if of_cluster:
         raise ConfigError(
             f"{next(iter(of_cluster))}: is fixed when a version is uploaded; give it to "
@@ -256,7 +259,7 @@ def _package(
 
         limit = cluster_settings(config, of_cluster).max_code_megabytes
         brought = deliver_code(Settings(), limit)
-        say(f"code {brought.commit} is in the {brought.place}")
+        say(f"code {brought.commit} goes through the {brought.place}")
     for_cluster = backend is BackendName.KUBEFLOW
     return make_package(config, name, version, of_cluster, brought, for_cluster)
 
@@ -274,9 +277,10 @@ def _run(
     if record.state == "succeeded":
         say(f"run {record.name} is done already; nothing to do")
     else:
-        say(f"run {record.name}")
         if not wait:
+            typer.echo(record.name)
             return
+        say(f"run {record.name}")
         record = _followed(where, record.name, backend, timeout)
     if record.state != "succeeded":
         raise typer.Exit(failed(record.error or "the run failed", 1))
@@ -299,10 +303,10 @@ def _show_result(record: RunRecord, backend: BackendName) -> None:
     settings = Settings()
     # Where this machine sees what the steps saw.
     root = settings.home if backend is BackendName.LOCAL else settings.volume
-    if root is None:
+    report = (root or Path()) / str(record.report)
+    if root is None or not report.is_file():
         typer.echo(f"report  {record.report} on the volume")
         return
-    report = root / str(record.report)
     summary = read_json(report.with_suffix(".json")) or {}
     eir = summary.get("metrics", {}).get("EIR")
     typer.echo(f"EIR     {'none' if eir is None else f'{eir:.4f}'}")

@@ -40,7 +40,7 @@ def add(
     All its runs share runs/SCHEDULE on the volume: each does again what has changed since the last.
     """
     of_file, of_options = read_overrides(overrides_file), parse_overrides(overrides)
-    changes = run_changes({**of_file, **of_options})
+    changes = run_changes({**of_file, **of_options}, backend)
     where = kubeflow(backend, "schedule")
     pipeline = name or DEFAULT_PIPELINE
     with named_by(overrides_file, of_file, of_options):

@@ -20,6 +20,12 @@ CONFIG_VARIABLE = "PLATEFLOW_CONFIG"
 BY_REFERENCE = "@store"
 
 
+def as_variable(config: Mapping[str, Any]) -> str:
+    """A config as the variable holds it: JSON in which a cluster finds nothing to fill in."""
+    # Kubernetes fills in $(...), Katib ${...}, Argo {{...}}; all of that can only be in texts.
+    return json.dumps(config).replace("$", "\\u0024").replace("{{", "\\u007b\\u007b")
+
+
 def compiled_config() -> dict[str, Any]:
     """The config that this version was uploaded with.
 

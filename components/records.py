@@ -112,9 +112,12 @@ def pipeline_of(run_dir: Path, config: Mapping[str, Any]) -> tuple[str, str]:
     noted = read_json(run_dir / "run.json")
     if isinstance(noted, dict):
         return str(noted.get("pipeline", "")), str(noted.get("version", ""))
-    # On a cluster nobody but the steps writes to the volume; a run's name begins with both.
+    # On a cluster nobody but the steps writes to the volume. A run's name begins with both, but for
+    # one of a schedule, which has the schedule's.
     pipeline = str(config.get("name", ""))
-    return pipeline, run_dir.name.removeprefix(f"{pipeline}-").rpartition("-")[0]
+    is_named_so = run_dir.name.startswith(f"{pipeline}-")
+    version = run_dir.name.removeprefix(f"{pipeline}-").rpartition("-")[0] if is_named_so else ""
+    return pipeline, version
 
 
 def read_step(file: Path) -> StepRecord | None:

@@ -77,6 +77,7 @@ class Step:
         self.run_dir = self.volume / "runs" / run
         # The step's own files.
         self.folder = self.run_dir / component
+        self.record_file = self.run_dir / "steps" / f"{component}.json"
         self.progress = FileProgress(self.run_dir / "progress" / f"{component}.json", component)
 
     @cached_property
@@ -151,7 +152,7 @@ def run_step(
     Raises:
         SystemExit: The work failed through something that the user can mend; the record says what.
     """
-    file = step.run_dir / "steps" / f"{step.component}.json"
+    file = step.record_file
     record: dict[str, Any] = {
         "component": step.component,
         "commit": commit_of_code(),

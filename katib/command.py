@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import re
 import shlex
 from collections.abc import Mapping
@@ -11,7 +10,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any, cast
 
-from components.parameters import COMPILED, CONFIG_VARIABLE
+from components.parameters import COMPILED, CONFIG_VARIABLE, as_variable
 from components.run_config import run_config
 from katib.spec import Experiment
 from sub_module.engine.config import load_config, parse_overrides
@@ -240,9 +239,7 @@ def with_config(
 ) -> dict[str, Any]:
     """An Experiment's data whose trials, `katib.trial`, carry their config with them."""
     changed_data = changed(data, experiment, COMPILED, None, [])
-    # Kubernetes would put a variable in place of $(...).
-    text = json.dumps(config).replace("$(", "\\u0024(")
-    variable = {"name": CONFIG_VARIABLE, "value": text}
+    variable = {"name": CONFIG_VARIABLE, "value": as_variable(config)}
     _container_in(changed_data, experiment).setdefault("env", []).append(variable)
     return changed_data
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from cluster.settings import Cluster, Placement, Toleration
+from cluster.settings import Cluster, Placement, Toleration, amount_of
 from sub_module.errors import ConfigError
 
-# Suffixes of an amount, each so many times the one before it.
-_DECIMAL = (1000, ("", "k", "M", "G", "T", "P", "E"))
-_BINARY = (1024, ("", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"))
+# Suffixes of an amount, each 1000 or 1024 times the one before it.
+_DECIMAL = ("", "k", "M", "G", "T", "P", "E")
+_BINARY = ("", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei")
 
 
 def pod_values(cluster: Cluster) -> dict[str, Any]:
@@ -42,10 +42,8 @@ def canonical(amount: str) -> str:
     Args:
         amount: As `cluster.settings.Bytes`.
     """
-    digits = amount.rstrip("kKMGTPEi")
-    number, suffix = int(digits), amount.removeprefix(digits)
-    base, suffixes = _BINARY if suffix.endswith("i") else _DECIMAL
-    power = suffixes.index(suffix)
+    base, suffixes = (1024, _BINARY) if amount.endswith("i") else (1000, _DECIMAL)
+    number, power = int(amount_of(amount)), 0
     while number % base == 0 and power + 1 < len(suffixes):
         number, power = number // base, power + 1
     return f"{number}{suffixes[power]}"

@@ -77,10 +77,10 @@ def deliver_code(settings: Settings, max_megabytes: float) -> Code:
 
 
 def pack(root: Path, max_megabytes: float) -> Archive:
-    """A work tree as it is: what git knows, as changed, and new files that it does not ignore.
+    """What an image gets of a work tree, as it is: changed, and with new files.
 
     Raises:
-        RunError: It is no work tree, there is no git, or it is too large.
+        RunError: It is no clone of the repository, there is no git, or it is too large.
     """
     files = _files(root)
     buffer = io.BytesIO()
@@ -144,15 +144,22 @@ def _place(settings: Settings) -> Literal["volume", "store"]:
 
 def _files(root: Path) -> list[str]:
     """Paths relative to the work tree, in order; deleted ones and other repositories left out."""
-    if not (root / ".git").exists():
+    allowed = root / ".dockerignore"
+    if not (root / ".git").exists() or not allowed.is_file():
         raise RunError(
-            f"--code volume: {root} is no git work tree; run Plateflow from a clone of its "
+            f"--code volume: {root} is no git work tree of Plateflow; run it from a clone of its "
             "repository, or use --code image"
         )
+    # Beside the code may lie what must not leave this machine, such as a file of secrets.
+    lines = allowed.read_text(encoding="utf-8").splitlines()
+    parts = [line.removeprefix("!") for line in lines if line.startswith("!")]
     command = ["git", "-C", str(root), "ls-files", "-z", "--cached", "--others"]
     try:
         listed = subprocess.run(
-            [*command, "--exclude-standard"], capture_output=True, text=True, check=True
+            [*command, "--exclude-standard", "--", *parts],
+            capture_output=True,
+            text=True,
+            check=True,
         )
     except FileNotFoundError as error:
         raise RunError("--code volume: git is not installed") from error

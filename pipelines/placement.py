@@ -11,7 +11,7 @@ from cluster.secret import SECRET_KEYS
 from cluster.settings import Cluster, Placement, cluster_of
 from components.commit import VARIABLE as COMMIT_VARIABLE
 from components.fetch_code.unpack import code_folder
-from components.parameters import CONFIG_VARIABLE
+from components.parameters import CONFIG_VARIABLE, as_variable
 from pipelines.code import Code
 from sub_module.errors import ConfigError, RunError
 
@@ -65,9 +65,7 @@ class Placing:
         """The config as the first task's environment holds it: JSON."""
         # Of `cluster`, a run needs the volume and the account; pods stand in the tasks.
         shared = self.cluster.model_copy(update={"components": {}})
-        text = json.dumps({**self.config, "cluster": shared.model_dump()})
-        # Kubernetes would put a variable in place of $(...), Argo one of its own for {{...}}.
-        return text.replace("$(", "\\u0024(").replace("{{", "\\u007b{")
+        return as_variable({**self.config, "cluster": shared.model_dump()})
 
     def _place(self, task: PipelineTask) -> None:
         name = task.name.replace("-", "_")

@@ -18,15 +18,6 @@ from sub_module.engine.config import load_config
 from sub_module.errors import ConfigError, RunError
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-# Kubernetes writes quantities as text; on a command line, 2 is a number.
-_QUANTITIES = (
-    "size",
-    "cpu_request",
-    "cpu_limit",
-    "memory_request",
-    "memory_limit",
-    "shared_memory",
-)
 
 
 @dataclass(frozen=True)
@@ -77,8 +68,8 @@ def make_package(
         version: Name of the version; None: a hash of its content.
         cluster_overrides: Changes of the config's `cluster`, as `split_overrides` gives them.
         code: What the steps run instead of their image's; None: what is in the image.
-        for_cluster: Whether the steps have the pods of the config's `cluster`; otherwise all that
-            says of one does not count.
+        for_cluster: Whether the steps have the pods of the config's `cluster`; otherwise that does
+            not count.
 
     Raises:
         ConfigError: The config cannot be used, or there are `cluster_overrides` without a cluster.
@@ -89,7 +80,7 @@ def make_package(
 
     if cluster_overrides and not for_cluster:
         raise ConfigError(f"{next(iter(cluster_overrides))}: counts with --backend kubeflow only")
-    whole = _load(config_name, cluster_overrides or {})
+    whole = load_config(config_name, cluster_overrides)
     config = {key: value for key, value in whole.items() if key != "cluster"}
     name = checked_name("pipeline", pipeline or str(config["name"]))
     cluster = cluster_of(whole) if for_cluster else None
@@ -126,19 +117,7 @@ def cluster_settings(config_name: str, overrides: Mapping[str, Any] | None = Non
     Raises:
         ConfigError: The config has none, or cannot be used.
     """
-    return cluster_of(_load(config_name, overrides or {}))
-
-
-def _load(config_name: str, cluster_overrides: Mapping[str, Any]) -> dict[str, Any]:
-    texts = {
-        key: str(value) if _is_number(value) and key.rpartition(".")[2] in _QUANTITIES else value
-        for key, value in cluster_overrides.items()
-    }
-    return load_config(config_name, texts)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return cluster_of(load_config(config_name, overrides))
 
 
 def compiled(pipeline: Callable[..., Any]) -> str:

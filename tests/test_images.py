@@ -25,7 +25,8 @@ _VERSION = _PYPROJECT["project"]["version"]
 
 def made(**variables: str) -> list[dict[str, str]]:
     """The options of each build of `make images`; its program under `engine`."""
-    given = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    # The variables of `make images` can come from the environment too, and MAKEFLAGS does.
+    given = {"PATH": os.environ["PATH"]}
     command = ["make", "--dry-run", "images", *(f"{n}={v}" for n, v in variables.items())]
     said = subprocess.run(
         command, cwd=_ROOT, env=given, capture_output=True, text=True, check=True
@@ -65,12 +66,12 @@ def test_two_variants_of_one_image(engine: str) -> None:
 
 def test_what_is_given_reaches_the_build_that_it_is_for() -> None:
     cpu, cuda = made(
-        ENGINE="docker", BASE="b:1@sha256:c", TORCH_INDEX_cpu="file:///t", IMAGE="r/o/p"
+        ENGINE="docker", BASE="b:1@sha256:c", TORCH_INDEX_cpu="file:///t", REGISTRY="r/o"
     )
     assert cpu["BASE"] == cuda["BASE"] == "b:1@sha256:c"
     assert cpu["TORCH_INDEX"] == "file:///t"
     assert "TORCH_INDEX" not in cuda
-    assert cpu["tag"] == f"r/o/p:{_VERSION}"
+    assert cpu["tag"] == f"r/o/plateflow-python:{_VERSION}"
     assert [build["VARIANT"] for build in made(ENGINE="docker", VARIANTS="cuda")] == ["cuda"]
 
 

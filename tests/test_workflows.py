@@ -11,6 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
+from cluster.settings import cluster_of
+from sub_module.engine.config import load_config
+
 _ROOT = Path(__file__).parents[1]
 _FILES = sorted((_ROOT / ".github" / "workflows").glob("*.yaml"))
 _BASE = re.search(r"^ARG BASE=(\S+)$", (_ROOT / "components" / "Dockerfile").read_text(), re.M)
@@ -39,8 +42,12 @@ def test_there_is_one_for_each_of_what_users_need() -> None:
 
 def test_actionlint_is_content() -> None:
     actionlint = Path(sys.executable).parent / "actionlint"
-    command = [actionlint, "-no-color", "-shellcheck=", "-pyflakes=", *_FILES]
-    done = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True)
+    done = subprocess.run(
+        [actionlint, "-no-color", "-shellcheck=", "-pyflakes=", *map(str, _FILES)],
+        cwd=_ROOT,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stdout
 
 
@@ -103,3 +110,13 @@ def test_nothing_is_pushed_or_uploaded_but_of_a_tag(name: str) -> None:
         by_pull_request = "pull_request" in read(file)["on"]
         if leaves and by_pull_request:
             assert job["if"] == "github.event_name == 'push'"
+
+
+def test_the_pipeline_runs_the_images_that_were_pushed() -> None:
+    pushed, uploaded = (scripts(file) for file in _FILES[1:3])
+    assert 'docker push --all-tags "$REGISTRY/plateflow-python"' in pushed
+    assert '--set "cluster.registry=$REGISTRY"' in uploaded
+    config = load_config("plate_training", {"cluster.registry": "host/team"})
+    images = {placement.image for placement in cluster_of(config).components.values()}
+    assert images
+    assert all(image.startswith("host/team/plateflow-python:") for image in images)

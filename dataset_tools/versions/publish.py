@@ -122,6 +122,11 @@ def publish(
             return _publish_as(version, clone, catalog, settings, draft)
         except (RejectedError, Conflict) as error:
             rejected = error
+        except CatalogError:
+            # Its rows may be those of somebody who has published since; then the tag says so.
+            clone.fetch()
+            find_same(clone.versions(), draft, name)
+            raise
     raise DataError(f"{draft.category}: others publish all the time; try again: {rejected}")
 
 

@@ -23,6 +23,8 @@ _KINDS = {
     list: "a list",
     dict: "a table of keys",
 }
+# Checked as a whole by a schema of its own, `cluster.settings`: there null may be a value.
+_WITH_SCHEMA = "cluster"
 
 
 def load_config(
@@ -139,7 +141,8 @@ def _override(config: dict[str, Any], key: str, value: Any, free: Container[str]
         for child, child_value in value.items():
             _override(config, f"{key}.{child}", child_value, free)
         return
-    table[last] = _fitted(key, table[last], value)
+    has_schema = parents[:1] == [_WITH_SCHEMA]
+    table[last] = value if has_schema else _fitted(key, table[last], value)
 
 
 def _parts(key: str, free: Container[str]) -> list[str]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
+import sys
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,15 +28,13 @@ from tests.standards import REPOSITORY
 
 _MANIFESTS = REPOSITORY / "serving" / "manifests"
 _OVERLAYS = sorted(folder.name for folder in (_MANIFESTS / "overlays").iterdir())
-
-pytestmark = pytest.mark.skipif(
-    shutil.which("kubectl") is None, reason="kubectl, which renders the manifests, is not here"
-)
+# Beside the interpreter, as the wheel installs it.
+_KUBECTL = Path(sys.executable).with_name("kubectl")
 
 
 @cache
 def _rendered(overlay: str) -> tuple[dict[str, Any], ...]:
-    command = ["kubectl", "kustomize", str(_MANIFESTS / "overlays" / overlay)]
+    command = [str(_KUBECTL), "kustomize", str(_MANIFESTS / "overlays" / overlay)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     # A field that is deprecated is said there.

@@ -56,6 +56,7 @@ def test_no_cluster() -> None:
         pytest.param(f"{TRAIN}.image", "two words", ["an image"], id="no image"),
         pytest.param(f"{TRAIN}.gpu_type", "gpu", ["nvidia.com/gpu"], id="of no domain"),
         pytest.param(f"{TRAIN}.gpus", -1, ["greater"], id="less than none"),
+        pytest.param(f"{TRAIN}.gpus", None, ["integer, got null"], id="null is no number"),
         pytest.param(f"{TRAIN}.cpu_request", "2Gi", ["cores"], id="bytes for cores"),
         pytest.param(f"{TRAIN}.node_selector", {"a": 1}, ["string"], id="a label is text"),
         pytest.param(f"{TRAIN}.timeout_seconds", 0, ["greater"], id="no time at all"),

@@ -7,7 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from components.parameters import CONFIG_VARIABLE, compiled_config, given_overrides
+from components.parameters import (
+    CONFIG_VARIABLE,
+    as_variable,
+    compiled_config,
+    given_overrides,
+)
 from components.step import Step
 from sub_module.engine.config import load_config
 from sub_module.errors import ConfigError
@@ -38,6 +43,19 @@ def test_overrides_are_checked_against_it(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"nearest is train\.max_epochs"):
         step.resolve_config("compiled", {"train.max_epoch": 2})
     assert not step.run_dir.exists()
+
+
+@pytest.mark.parametrize(
+    "text", ["$(HOME)", "${trialParameters.lr}", "{{workflow.name}}", "{{{=1+1}}}", "\\$(x)", "판"]
+)
+def test_nothing_of_a_config_is_filled_in(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Kubernetes, Katib and Argo would."""
+    config = {"name": text, text: [{"deep": {}}]}
+    value = as_variable(config)
+    assert "$" not in value
+    assert "{{" not in value
+    monkeypatch.setenv(CONFIG_VARIABLE, value)
+    assert compiled_config() == config
 
 
 @pytest.mark.parametrize("value", [None, "", "{", "[1]", "3"])

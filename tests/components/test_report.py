@@ -147,10 +147,9 @@ def test_run_on_a_cluster_is_known_by_its_steps(tmp_path: Path) -> None:
 def test_component(tmp_path: Path) -> None:
     run_dir = make_run(tmp_path / "runs" / "r", num_images=4)
     page = dsl.HTML(uri=str(tmp_path / "kfp.html"))
-    deployed = dsl.Model(metadata={"path": "models/r", "made": 1.0})
 
     def run() -> None:
-        report.python_func("r", str(tmp_path), deployed, page)
+        report.python_func("r", str(tmp_path), page)
 
     run()
     shown = Path(page.path).read_bytes()
@@ -158,11 +157,18 @@ def test_component(tmp_path: Path) -> None:
     steps = json.loads((run_dir / "steps/report.json").read_text())["outputs"]
     assert steps == {"page": "runs/r/report.html", "figures": "runs/r/report.json"}
     assert list(json.loads((run_dir / "report.json").read_text())["seconds"])[-1] == "deploy"
-    (run_dir / "report.json").unlink()
-    Path(page.path).unlink()
+    deploy = run_dir / "steps/deploy.json"
+    write(deploy, {**json.loads(deploy.read_text()), "error": "EIR 0.1 is below"})
     run()
-    assert (run_dir / "report.json").is_file(), "what is lost is written again"
-    assert Path(page.path).is_file()
+    assert "EIR 0.1 is below" in Path(page.path).read_text(), "each attempt's is written anew"
+
+
+def test_component_of_a_run_that_came_to_no_test(tmp_path: Path) -> None:
+    run_dir = make_run(tmp_path / "runs" / "r", num_images=1)
+    shutil.rmtree(run_dir / "test")
+    report.python_func("r", str(tmp_path), dsl.HTML(uri=str(tmp_path / "kfp.html")))
+    assert not (run_dir / "report.html").exists()
+    assert not (run_dir / "steps/report.json").exists(), "a step that did nothing"
 
 
 def _without(*paths: str) -> Callable[[Path], None]:

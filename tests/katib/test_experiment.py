@@ -100,7 +100,8 @@ def test_the_pod_is_that_of_the_step_train(monkeypatch: pytest.MonkeyPatch) -> N
         "cluster.volume.mount_path": "/disk",
         "cluster.secret": "keys",
         "cluster.service_account": "trainer",
-        "cluster.image_pull_secrets": ["registry"],
+        # Read as YAML, it would be a number.
+        "cluster.image_pull_secrets": ["2024"],
         **{f"cluster.components.train.{name}": value for name, value in train.items()},
     }
     data = yaml.safe_load(render("tune_mask_rcnn", overrides))
@@ -129,7 +130,7 @@ def test_the_pod_is_that_of_the_step_train(monkeypatch: pytest.MonkeyPatch) -> N
         {"key": "team", "operator": "Equal", "value": "plates"},
     ]
     assert pod["serviceAccountName"] == "trainer"
-    assert pod["imagePullSecrets"] == [{"name": "registry"}]
+    assert pod["imagePullSecrets"] == [{"name": "2024"}]
 
 
 def test_what_is_not_asked_for_is_left_to_the_cluster(tmp_path: Path) -> None:

@@ -41,6 +41,8 @@ def committed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "run.sh").chmod(0o755)
     (folder / "link").symlink_to("room/steps.py")
     (folder / ".gitignore").write_text("*.log\n")
+    allowed = ("room", "번호판.txt", "run.sh", "link", "out", "new.py", "weights.bin")
+    (folder / ".dockerignore").write_text("".join(["# \n*\n", *(f"!{name}\n" for name in allowed)]))
     git(folder, "add", ".")
     git(folder, "commit", "-qm", "first")
     return folder
@@ -64,12 +66,11 @@ def test_packs_the_tree_as_it_is(tree: Path) -> None:
     (tree / "room/steps.py").write_text("print('changed')\n")
     (tree / "room/gone.py").unlink()
     (tree / "new.py").write_text("new")
-    (tree / "run.log").write_text("ignored")
+    (tree / "room/run.log").write_text("ignored")
+    (tree / "secrets.env").write_text("PLATEFLOW_DATABASE_URL=mysql://me:planted@db/x")
     found = members(pack(tree, MB))
     assert found["room/steps.py"] == b"print('changed')\n"
-    assert set(found) == {
-        *(".gitignore", "link", "new.py", "room/steps.py", "run.sh", "번호판.txt")
-    }
+    assert set(found) == {"link", "new.py", "room/steps.py", "run.sh", "번호판.txt"}
 
 
 def test_same_files_are_the_same_archive(tree: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
@@ -153,7 +152,8 @@ def test_code_of_the_image() -> None:
 def test_config_travels_in_the_version(
     package: Package, spec: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert [task for task in spec["root"]["dag"]["tasks"] if CONFIG_VARIABLE in env_of(spec, task)]
+    tasks = spec["root"]["dag"]["tasks"]
+    assert [task for task in tasks if CONFIG_VARIABLE in env_of(spec, task)] == ["record"]
     monkeypatch.setenv(CONFIG_VARIABLE, env_of(spec, "record")[CONFIG_VARIABLE])
     assert compiled_config() == {**package.config, "name": "mine"}
     assert "cluster" not in package.config
@@ -194,14 +194,18 @@ def test_version_of_others(spec: dict[str, Any]) -> None:
         uploaded_settings(spec)
 
 
-def test_nothing_of_the_config_is_taken_for_a_variable() -> None:
-    """Kubernetes replaces $(...) in a variable's value, Argo {{...}}."""
-    text = "runs/$(HOME)/{{workflow.name}}/{{=1+1}}"
-    placing = Placing(cluster_settings("plate_training"), {"name": text})
-    value = placing.variable()
-    assert "$(" not in value
-    assert "{{" not in value
-    assert json.loads(value)["name"] == text
+def test_nothing_is_asked_for_where_the_config_says_null() -> None:
+    step = "cluster.components.deploy"
+    resources = ("cpu_request", "cpu_limit", "memory_request", "memory_limit")
+    changes: dict[str, Any] = dict.fromkeys([f"{step}.{name}" for name in resources])
+    changes |= dict.fromkeys([f"{step}.shared_memory", f"{step}.timeout_seconds"])
+    changes |= dict.fromkeys(["cluster.secret", "cluster.registry", "cluster.service_account"])
+    changes["cluster.volume.storage_class"] = None
+    package = make_package("plate_training", None, None, changes, for_cluster=True)
+    spec, platform = yaml.safe_load_all(package.yaml)
+    assert "resources" not in container_of(spec, "deploy")
+    executors = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    assert set(executors["exec-deploy"]) == {"pvcMount"}
 
 
 def test_step_without_a_place() -> None:
@@ -232,11 +236,13 @@ def test_changes_of_a_cluster_need_one() -> None:
     ("changes", "words"),
     [
         ({"cluster.components.train.gpu": 1}, r"train\.gpus'?$|train\.gpu"),
-        ({"cluster.components.train.cpu_request": True}, "expected text"),
-        ({"cluster.components.train.gpus": "two"}, "a whole number"),
+        ({"cluster.components.train.cpu_request": True}, r"cpu_request: .* string, got true"),
+        ({"cluster.components.train.gpus": True}, r"gpus: .* integer, got true"),
+        ({"cluster.components.train.gpus": "two"}, r'gpus: .* integer, .*got "two"'),
+        ({"cluster.volume.name": None}, r"volume\.name: .* string, got null"),
         ({"cluster.volume.size": "much"}, r"cluster\.volume\.size"),
     ],
-    ids=["a typo", "a truth value", "text", "no quantity"],
+    ids=["a typo", "a truth value", "no count", "text", "nothing", "no quantity"],
 )
 def test_refused_changes(changes: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words):

@@ -300,8 +300,10 @@ class _Handler(BaseHTTPRequestHandler):
             for key, value in self.headers.items()
             if key.lower() not in (*_HOP_BY_HOP, "authorization")
         }
+        # A colon stays, as in `runs/ID:terminate`.
+        quoted = "/".join(quote(part, safe=":") for part in path)
         request = urllib.request.Request(
-            f"{url}/{'/'.join(map(quote, path))}{'?' if query else ''}{query}",
+            f"{url}/{quoted}{'?' if query else ''}{query}",
             content or None,
             headers,
             method=self.command,

@@ -83,17 +83,20 @@ class KubeflowBackend:
         config, cluster = stored.settings
         resolved = run_config(config, overrides)
         name = _name_of(stored, resolved)
-        for earlier in self._runs.attempts(name):
+        attempts = self._runs.attempts(name)
+        for earlier in attempts:
             if earlier.is_canceling:
                 raise RunError(f"run {name} is about to end; try again in a minute")
             if earlier.state == "running":
-                self._say(f"run {name} is under way already")
+                self._say(f"run {name} is under way already: {earlier.link}")
             elif earlier.state != "succeeded" or _names_files(resolved):
                 continue
             return replace(earlier, pipeline=pipeline, version=version)
         self._ensure_volume(cluster)
         parameters = self._parameters(name, cluster, overrides)
-        started = self._runs.start(name, stored, parameters, cluster.service_account)
+        account = cluster.service_account
+        started = self._runs.start(name, stored, parameters, account, attempts)
+        self._say(started.link)
         return replace(started, pipeline=pipeline, version=version)
 
     def wait(self, run: str, timeout_seconds: float | None = None) -> KubeflowRun:
@@ -107,7 +110,6 @@ class KubeflowBackend:
             RunError: Also when it has not ended in time; it goes on.
         """
         record = self._runs.find(run)
-        self._say(record.link)
         record, found = follow(self._runs, record, self._tasks, self._console, timeout_seconds)
         return self._failed(record, found) if record.state == "failed" else record
 
@@ -156,10 +158,11 @@ class KubeflowBackend:
             ClusterError: The cluster's Kubernetes API cannot be asked.
         """
         found = self._runs.get(self._runs.find(run).id)
-        api = self._server.kubernetes
-        if api is None:
+        try:
+            api = self._server.kubernetes
+        except ClusterError as error:
             command = where_logs_are(self._server.pods_namespace, found.run_id)
-            raise ClusterError(f"no Kubernetes cluster is configured here; where one is: {command}")
+            raise ClusterError(f"{error}; where there is one: {command}") from error
         if step is not None:
             return {step: log_of(api, self._server.pods_namespace, found, step)}
         texts = {}
@@ -248,23 +251,19 @@ class KubeflowBackend:
 
     def _ensure_volume(self, cluster: Cluster) -> None:
         """Make the claim of the volume where it is not there, if that can be asked for here."""
-        volume, api = cluster.volume, self._server.kubernetes
-        unchecked = f"whether there is a claim {volume.name} for the volume was not checked"
-        if api is None:
-            self._say(f"{unchecked}: no Kubernetes cluster is configured here")
-            return
-        namespace = self._server.pods_namespace
-        if api.namespace != namespace:
-            raise RunError(
-                f"PLATEFLOW_NAMESPACE is {api.namespace}, but this Kubeflow Pipelines is for one "
-                f"user and runs its pods in {namespace}: set PLATEFLOW_NAMESPACE={namespace}"
-            )
+        volume, namespace = cluster.volume, self._server.pods_namespace
         try:
+            api = self._server.kubernetes
+            if api.namespace != namespace:
+                raise RunError(
+                    f"PLATEFLOW_NAMESPACE is {api.namespace}, but this Kubeflow Pipelines is for "
+                    f"one user and runs its pods in its own: set PLATEFLOW_NAMESPACE={namespace}"
+                )
             is_new = ensure_volume(api, volume)
         except ClusterError as error:
             if error.status not in _NOT_ASKED:
                 raise
-            self._say(f"{unchecked}: {error}")
+            self._say(f"whether there is a claim {volume.name} was not checked: {error}")
             return
         if is_new:
             self._say(f"made the claim {volume.name} of {volume.size} in namespace {namespace}")
@@ -284,22 +283,20 @@ class KubeflowBackend:
         Raises:
             RunError: It is something that the user can mend.
         """
-        namespace = self._server.pods_namespace
-        where = where_logs_are(namespace, record.id)
         failed = failed_tasks(found, self._tasks(found))
         if not failed:
             return replace(record, error=f"{record.error}; see {record.link}")
-        task = failed[0]
-        api = self._server.kubernetes
-        if api is None:
-            return replace(record, error=f"step {task} failed; its log: {where}")
+        task, namespace = failed[0], self._server.pods_namespace
         try:
-            lines = log_of(api, namespace, found, task, _LINES_READ).splitlines()
+            log = log_of(self._server.kubernetes, namespace, found, task, _LINES_READ)
         except (ClusterError, RunError) as error:
-            return replace(record, error=f"step {task} failed; no log: {error}; see {record.link}")
+            command = where_logs_are(namespace, record.id)
+            line = f"step {task} failed; its log cannot be read: {error}; try {command}"
+            return replace(record, error=line)
+        lines = log.splitlines()
         for line in lines[-_LINES_SHOWN:]:
             self._say(f"[{task}] {line}")
-        said = [line for line in lines if line.startswith(_MENDABLE)]
+        said = [line.strip() for line in lines if line.strip().startswith(_MENDABLE)]
         if said:
             raise RunError(f"{task}: {said[-1].removeprefix(_MENDABLE)}")
         return replace(record, error=f"step {task} failed; all of its log: `logs {record.name}`")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,9 +83,21 @@ class Runs:
             raise RunError(f"there is no run {run_id} at {self._server.host}") from error
 
     def start(
-        self, name: str, stored: Stored, parameters: Mapping[str, Any], service_account: str | None
+        self,
+        name: str,
+        stored: Stored,
+        parameters: Mapping[str, Any],
+        service_account: str | None,
+        earlier: Iterable[KubeflowRun],
     ) -> KubeflowRun:
         """Start a version; never twice, though the answer be lost.
+
+        Args:
+            name: Of the run.
+            stored: The version.
+            parameters: Of the pipeline.
+            service_account: Of the pods; None: the server's.
+            earlier: The runs that have this name already.
 
         Raises:
             ClusterError: The server refuses, or cannot be reached.
@@ -102,7 +114,7 @@ class Runs:
             runtime_config=models.V2beta1RuntimeConfig(parameters=dict(parameters)),
             service_account=service_account,
         )
-        before = {run.run_id for run in self._attempts(name)}
+        before = {run.id for run in earlier}
         return self.record(
             created(
                 lambda: self._server.client.runs.run_service_create_run(body),
@@ -172,18 +184,18 @@ class Runs:
         if state == "failed" and any(past.state == _CANCELING for past in run.state_history or ()):
             # The engine of the server knows no word for it.
             state = "stopped"
-        given = (run.runtime_config and run.runtime_config.parameters) or {}
+        given = parameters_of(run)
         error = {"failed": (run.error and run.error.message) or "failed", "stopped": "terminated"}
         return KubeflowRun(
             name=run.display_name or run.run_id,
             pipeline="",
             version="",
-            overrides=dict(given.get("overrides") or {}),
+            overrides=given["overrides"],
             started=seconds_of(run.created_at) or 0.0,
             finished=None if state == "running" else seconds_of(run.finished_at),
             state=state,
             error=error.get(state),
-            report=f"runs/{given.get('run')}/report.html" if state == "succeeded" else None,
+            report=f"runs/{given['run']}/report.html" if state == "succeeded" else None,
             id=run.run_id,
             link=self._server.link(f"runs/details/{run.run_id}"),
             is_canceling=run.state == _CANCELING,
@@ -202,6 +214,16 @@ class Runs:
         page = self._server.client.list_experiments(filter=named(name))
         found = [one for one in page.experiments or () if one.display_name == name]
         return str(found[0].experiment_id) if found else None
+
+
+def parameters_of(found: Any) -> dict[str, Any]:
+    """`run` and `overrides` of a run or schedule; empty where it is of another's pipeline."""
+    given = (found.runtime_config and found.runtime_config.parameters) or {}
+    overrides = given.get("overrides")
+    return {
+        "run": given.get("run", ""),
+        "overrides": overrides if isinstance(overrides, dict) else {},
+    }
 
 
 def refuse_under_way(run: KubeflowRun) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipelines.backends.kubeflow.acting import created, unless_gone
-from pipelines.backends.kubeflow.runs import Runs
+from pipelines.backends.kubeflow.runs import Runs, parameters_of
 from pipelines.backends.kubeflow.server import Server, listed, named
 from pipelines.backends.kubeflow.versions import Stored
 from sub_module.errors import RunError
@@ -179,12 +179,11 @@ def with_seconds(cron: str) -> str:
 def _schedule(found: Any) -> Schedule:
     trigger = found.trigger and found.trigger.cron_schedule
     reference = found.pipeline_version_reference
-    given = (found.runtime_config and found.runtime_config.parameters) or {}
     return Schedule(
         found.display_name,
         trigger.cron if trigger else "",
         (reference and reference.pipeline_version_id) or "",
-        dict(given.get("overrides") or {}),
+        parameters_of(found)["overrides"],
         found.status == _ENABLED,
         found.recurring_run_id,
     )

@@ -7,7 +7,6 @@ import os
 import ssl
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -125,11 +124,13 @@ class Server:
         return self.namespace or self._settings.kfp_namespace
 
     @cached_property
-    def kubernetes(self) -> KubernetesApi | None:
-        """The Kubernetes API, if a cluster is configured."""
-        with suppress(ClusterError):
-            return connect(self._settings)
-        return None
+    def kubernetes(self) -> KubernetesApi:
+        """The Kubernetes API.
+
+        Raises:
+            ClusterError: No cluster is configured.
+        """
+        return connect(self._settings)
 
     def link(self, place: str) -> str:
         """Where a person sees something.

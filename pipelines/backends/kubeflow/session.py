@@ -79,6 +79,9 @@ class Session:
     ) -> urllib3.BaseHTTPResponse:
         """One request; a session that has expired logs in again, once."""
         answer = self._send(method, url, headers, content)
+        secure = url.replace("http:", "https:", 1)
+        if url.startswith("http:") and answer.headers.get("Location", "").startswith(secure):
+            raise ClusterError(f"{self._where} wants https://: set PLATEFLOW_KFP_HOST to that")
         if _asks_for_login(answer) and self._login.renew(url):
             answer = self._send(method, url, headers, content)
         if _asks_for_login(answer):
@@ -131,8 +134,9 @@ class Session:
 
     def _away(self, answer: urllib3.BaseHTTPResponse) -> AwayError:
         wish = answer.headers.get("Retry-After", "")
+        again = f"; try again in {wish} s" if wish.isdecimal() else ""
         return AwayError(
-            f"{self._where} says {answer.status}: {_reason(answer)}",
+            f"{self._where} says {answer.status}: {_reason(answer)}{again}",
             answer.status,
             acted=answer.status != HTTPStatus.TOO_MANY_REQUESTS,
             pause_seconds=float(wish) if wish.isdecimal() else None,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from rich.console import Console
 
-from pipelines.backends.kubeflow import probe
+from pipelines.backends.kubeflow import KubeflowBackend, probe
 from pipelines.registry import Package
 from sub_module.errors import ClusterError, ConfigError, RunError
 from sub_module.settings import Settings
@@ -98,6 +100,29 @@ def test_run_to_its_end(place: Place, package: Package) -> None:
     ]
 
 
+@pytest.mark.parametrize("arguments", [{}, {"overrides": "their own"}])
+def test_runs_of_others_are_listed_too(
+    place: Place, package: Package, arguments: dict[str, Any]
+) -> None:
+    backend = place.backend()
+    backend.upload(package)
+    started = backend.run("plates", "v1", {})
+    place.kfp.runs[started.id].arguments = arguments
+    (found,) = backend.runs()
+    assert (found.id, found.overrides) == (started.id, {})
+
+
+def test_live_table(place: Place, package: Package) -> None:
+    shown = io.StringIO()
+    console = Console(file=shown, force_terminal=True, width=120, _environ={})
+    backend = KubeflowBackend(Settings(kfp_host=place.kfp.url), console)
+    backend.upload(package)
+    place.kfp.play = Play(fails={"train": ""}, moves=2)
+    backend.wait(backend.run("plates", "v1", {}).name)
+    for words in ("▸ record", "✓ record", "✗ train", "evaluate"):
+        assert words in shown.getvalue()
+
+
 def test_same_work_is_the_same_run(place: Place, package: Package) -> None:
     backend = place.backend()
     backend.upload(package)
@@ -105,7 +130,7 @@ def test_same_work_is_the_same_run(place: Place, package: Package) -> None:
     first = backend.run("plates", "v1", {})
     again = place.backend().run("plates", "v1", {})
     assert (again.id, again.state) == (first.id, "running")
-    assert f"run {first.name} is under way already" in place.shown.getvalue()
+    assert f"run {first.name} is under way already: {first.link}" in place.shown.getvalue()
     assert backend.run("plates", "v1", {"train.max_epochs": 3}).name != first.name
     assert len(place.kfp.runs) == 2
     place.kfp.runs[first.id].progress = None
@@ -163,7 +188,7 @@ def test_log_without_kubernetes(
     backend.upload(package)
     place.kfp.play = Play(fails={"test": ""}, moves=AT_ONCE)
     started = backend.run("plates", "v1", {})
-    assert "claim plateflow for the volume was not checked" in place.shown.getvalue()
+    assert "whether there is a claim plateflow was not checked: no " in place.shown.getvalue()
     command = f"kubectl -n plateflow logs -l pipeline/runid={started.id}"
     assert command in str(backend.wait(started.name).error)
     with pytest.raises(ClusterError, match=command):

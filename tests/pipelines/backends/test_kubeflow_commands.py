@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -64,9 +65,11 @@ def shell(
 def test_from_upload_to_report(shell: Shell, place: Place, tmp_path: Path) -> None:
     code, output, errors = shell("upload-and-run", *V1)
     assert code == 0
-    name = errors.splitlines()[2].removeprefix("run ")
-    assert errors.splitlines()[0] == "uploaded plates/v1"
-    assert place.kfp.url in errors
+    uploaded, claim, link, started = errors.splitlines()[:4]
+    name = started.removeprefix("run ")
+    assert uploaded == "uploaded plates/v1"
+    assert claim.startswith("made the claim plateflow")
+    assert link.startswith(f"{place.kfp.url}/#/runs/details/")
     assert output == f"report  runs/{name}/report.html on the volume\n"
     code, again, errors = shell("run", *V1)
     assert (code, again) == (0, output)
@@ -76,6 +79,7 @@ def test_from_upload_to_report(shell: Shell, place: Place, tmp_path: Path) -> No
     volume = tmp_path / "volume"
     (volume / "runs" / name).mkdir(parents=True)
     (volume / "runs" / name / "report.json").write_text('{"metrics": {"EIR": 0.5}}')
+    (volume / "runs" / name / "report.html").touch()
     shell.monkeypatch.setenv("PLATEFLOW_VOLUME", str(volume))
     assert shell("run", *V1)[1].splitlines()[0] == "EIR     0.5000"
 
@@ -101,8 +105,9 @@ def test_other_content(shell: Shell, place: Place) -> None:
 def test_start_look_and_end(shell: Shell, place: Place) -> None:
     place.kfp.play = Play(hangs={"train"}, logs={"record": "30 images"}, moves=4)
     code, output, errors = shell("upload-and-run", *V1, "--no-wait")
-    assert (code, output) == (0, "")
-    name = errors.splitlines()[-1].removeprefix("run ")
+    name = output.strip()
+    assert (code, name.startswith("plates-v1-")) == (0, True)
+    assert place.kfp.url in errors
     code, _, errors = shell("run", *V1, "--timeout", "0")
     assert code == 2
     assert "has not ended after 0 minutes, and goes on" in errors
@@ -117,6 +122,31 @@ def test_start_look_and_end(shell: Shell, place: Place) -> None:
     assert "about to end" in errors
     assert "there is no run x" in shell.fails("terminate", "x")
     assert "there is no run x" in shell.fails("logs", "x")
+
+
+def test_interrupted(shell: Shell, place: Place) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    shell.monkeypatch.setattr("pipelines.backends.display._Lines.show", interrupt)
+    code, _, errors = shell("upload-and-run", *V1)
+    assert code == 130
+    assert "the run goes on; the same command follows it, `terminate plates-v1-" in errors
+
+
+def test_code_on_the_volume(shell: Shell, place: Place, tmp_path: Path) -> None:
+    tree, volume = tmp_path / "tree", tmp_path / "volume"
+    volume.mkdir()
+    subprocess.run(["git", "init", "--quiet", str(tree)], check=True)
+    (tree / "pipeline_utils.py").write_text("changed = True")
+    (tree / ".dockerignore").write_text("*\n!pipeline_utils.py\n")
+    shell.monkeypatch.setattr("pipelines.code._ROOT", tree)
+    shell.monkeypatch.setenv("PLATEFLOW_VOLUME", str(volume))
+    assert shell("upload-and-run", *V1, "--code", "volume")[0] == 0
+    (archive,) = (volume / "code").iterdir()
+    (run,) = place.kfp.runs.values()
+    assert "fetch-code" in run.order
+    assert archive.name.split(".")[0] in run.yaml.decode()
 
 
 def test_failed_run(shell: Shell, place: Place) -> None:
@@ -218,6 +248,12 @@ def test_schedule(shell: Shell, place: Place) -> None:
             "local",
             "--code volume: counts with --backend kubeflow only",
             id="code here",
+        ),
+        pytest.param(
+            ["run", "--set", "cluster.secret=x"],
+            "local",
+            "cluster.secret: counts with --backend kubeflow only",
+            id="a cluster's setting for a run here",
         ),
         pytest.param(["run", "--no-wait"], "local", "--no-wait: counts with", id="no wait here"),
         pytest.param(["logs", "r"], "local", "logs: counts with", id="logs here"),

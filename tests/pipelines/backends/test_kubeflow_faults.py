@@ -132,7 +132,7 @@ def test_too_many_requests_before_an_upload(place: Place, package: Package) -> N
 def test_server_that_wants_to_be_left_alone(place: Place) -> None:
     place.kfp.fail("GET", 429, headers={"Retry-After": "3600"})
     began = time.monotonic()
-    with pytest.raises(ClusterError, match="says 429"):
+    with pytest.raises(ClusterError, match=r"says 429: .*; try again in 3600 s"):
         place.backend().versions()
     assert time.monotonic() - began < 20
 
@@ -221,3 +221,31 @@ def test_something_else_answers(place: Place) -> None:
         with pytest.raises(ClusterError) as caught:
             place.backend(kfp_host=url).versions()
         assert url in str(caught.value)
+
+
+def test_host_that_never_answers(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipelines.backends.kubeflow.session._READ_SECONDS", 0.05)
+    fault = place.kfp.fail("healthz", 200, delay_seconds=0.2, times=9)
+    with pytest.raises(ClusterError, match=r"does not answer in 0\.05 s"):
+        place.backend().versions()
+    assert fault.hits == 1, "each time would take as long"
+
+
+def test_host_that_wants_tls(place: Place) -> None:
+    secure = place.kfp.url.replace("http:", "https:")
+    location = f"{secure}/apis/v2beta1/healthz"
+    place.kfp.fail("healthz", 301, headers={"Location": location})
+    with pytest.raises(ClusterError, match="wants https://: set PLATEFLOW_KFP_HOST"):
+        place.backend().versions()
+
+
+def test_claim_that_may_not_be_looked_at(
+    place: Place, package: Package, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever may start runs need not be let into the cluster's own API."""
+    monkeypatch.setenv("KUBECONFIG", str(place.kubernetes.allow("t", "ci")))
+    backend = place.backend()
+    backend.upload(package)
+    assert backend.run("plates", "v1", {}).state == "running"
+    assert "whether there is a claim plateflow was not checked" in place.shown.getvalue()
+    assert "says 403" in place.shown.getvalue()

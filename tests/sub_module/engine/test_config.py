@@ -123,6 +123,15 @@ def test_empty_table_takes_any_key(overrides: dict[str, Any], expected: dict[str
     assert config == {"pod": {"labels": {}, "size": 1}}, "what is given is not changed"
 
 
+def test_cluster_has_its_own_schema() -> None:
+    config = {"cluster": {"secret": "mine", "pod": {"cpu": "1"}}, "name": "x"}
+    overrides = {"cluster.secret": None, "cluster.pod.cpu": 2}
+    changed = load_config(config, overrides)
+    assert changed["cluster"] == {"secret": None, "pod": {"cpu": 2}}
+    with pytest.raises(ConfigError, match="expected text, got null"):
+        load_config(config, {"name": None})
+
+
 def test_empty_table_is_no_leaf() -> None:
     with pytest.raises(ConfigError, match=r"^pod\.labels: holds further keys"):
         load_config({"pod": {"labels": {}}}, {"pod.labels": 3})
