@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sub_module.errors import ClusterError
 from sub_module.settings import Settings
@@ -22,8 +22,8 @@ LABELS = {"app.kubernetes.io/name": "plateflow", "app.kubernetes.io/managed-by":
 _TIMEOUT_SECONDS = (5.0, 30.0)
 # Before each time that something is asked again.
 PAUSES_SECONDS = (0.3, 1.0, 2.0)
-# A server's own wish (Retry-After) is followed up to here.
-_LONGEST_PAUSE_SECONDS = 30.0
+# A server's own wish (Retry-After) is followed up to here; whoever wants more time is left alone.
+_LONGEST_PAUSE_SECONDS = 10.0
 _UNAUTHORIZED, _NOT_FOUND, _CONFLICT, _TOO_MANY = 401, 404, 409, 429
 # Of an answer that never came.
 _NO_STATUS = 0
@@ -36,6 +36,8 @@ _QUESTIONS = (
 # Whoever needed longer to fail is not asked again: people wait for each answer.
 _LONG_SECONDS = 4.0
 _LONGEST_REASON = 300
+
+Answer = TypeVar("Answer")
 
 
 class AwayError(ClusterError):
@@ -69,7 +71,6 @@ class KubernetesApi:
         core: Its CoreV1Api.
         custom: Its CustomObjectsApi.
         authorization: Its AuthorizationV1Api.
-        apis: Its ApisApi, which lists the groups of resources.
         version: Its VersionApi.
     """
 
@@ -85,7 +86,6 @@ class KubernetesApi:
         self.core = client.CoreV1Api(self.client)
         self.custom = client.CustomObjectsApi(self.client)
         self.authorization = client.AuthorizationV1Api(self.client)
-        self.apis = client.ApisApi(self.client)
         self.version = client.VersionApi(self.client)
 
     def call(self, what: str, function: Callable[..., Any], *args: Any, **arguments: Any) -> Any:
@@ -103,17 +103,10 @@ class KubernetesApi:
             AwayError: The cluster cannot be reached, or is not well (429, 5xx).
             ClusterError: It refuses; `status` says with what.
         """
-        is_question = function.__name__.startswith(_QUESTIONS)
-        for pause in (*PAUSES_SECONDS, None):
-            began = time.monotonic()
-            try:
-                return self._call_once(what, function, *args, **arguments)
-            except AwayError as error:
-                is_slow = time.monotonic() - began > _LONG_SECONDS
-                if pause is None or is_slow or (error.acted and not is_question):
-                    raise
-                _rest(error, pause)
-        raise AssertionError
+        return asked(
+            lambda: self._call_once(what, function, *args, **arguments),
+            is_repeatable=function.__name__.startswith(_QUESTIONS),
+        )
 
     def create(
         self,
@@ -179,7 +172,7 @@ class KubernetesApi:
         except ApiException as error:
             raise _refused(where, error) from error
         except lost.NewConnectionError as error:
-            reason = _last_part(str(error))
+            reason = last_part(error)
             raise AwayError(f"{where} cannot be reached: {reason}", acted=False) from error
         except lost.ConnectTimeoutError as error:
             reason = f"no answer in {connect_seconds:g} s"
@@ -187,9 +180,9 @@ class KubernetesApi:
         except lost.ReadTimeoutError as error:
             raise AwayError(f"{where} does not answer in {read_seconds:g} s") from error
         except lost.HTTPError as error:
-            reason = _last_part(str(error))
-            raise AwayError(f"{where}: the connection was cut: {reason}") from error
-        except UnicodeDecodeError as error:
+            raise AwayError(f"{where}: the connection was cut: {last_part(error)}") from error
+        except ValueError as error:
+            # What is no UTF-8, or leaves out what the client's models require.
             raise ClusterError(f"{where} answers, but not as Kubernetes does") from error
 
     def _reader(self, deserialize: Callable[[Any, str], Any]) -> Callable[[Any, str], Any]:
@@ -209,6 +202,30 @@ class KubernetesApi:
             return deserialize(response, kind)
 
         return read
+
+
+def asked(ask: Callable[[], Answer], *, is_repeatable: bool) -> Answer:
+    """Ask, and ask again when the other side is away.
+
+    What is not repeatable is asked again only where the other side surely has not acted.
+
+    Args:
+        ask: Asks once.
+        is_repeatable: Whether asking twice does the same as asking once.
+
+    Raises:
+        AwayError: As `ask`, the last time.
+    """
+    for pause in (*PAUSES_SECONDS, None):
+        began = time.monotonic()
+        try:
+            return ask()
+        except AwayError as error:
+            is_slow = time.monotonic() - began > _LONG_SECONDS
+            if pause is None or is_slow or (error.acted and not is_repeatable):
+                raise
+            _rest(error, pause)
+    raise AssertionError
 
 
 def connect(settings: Settings) -> KubernetesApi:
@@ -262,7 +279,7 @@ def _refused(where: str, error: Any) -> ClusterError:
     """What an answer that is no success means."""
     if error.status == _NO_STATUS:
         # The client's word for TLS.
-        reason = _last_part(str(error.reason))
+        reason = last_part(error.reason)
         if "CERTIFICATE_VERIFY_FAILED" in str(error.reason):
             return ClusterError(f"{where} has a certificate that does not verify: {reason}")
         return AwayError(f"{where} cannot be reached: {reason}")
@@ -272,8 +289,9 @@ def _refused(where: str, error: Any) -> ClusterError:
     if error.status not in _AWAY:
         return ClusterError(message, error.status)
     wish = (error.headers or {}).get("Retry-After", "")
+    again = f"; try again in {wish} s" if wish.isdecimal() else ""
     return AwayError(
-        message,
+        f"{message}{again}",
         error.status,
         acted=error.status != _TOO_MANY,
         pause_seconds=float(wish) if wish.isdecimal() else None,
@@ -294,12 +312,23 @@ def _one_line(text: str) -> str:
     return line if len(line) <= _LONGEST_REASON else f"{line[:_LONGEST_REASON]}..."
 
 
-def _last_part(text: str) -> str:
-    """What is behind the objects that urllib3 puts before a reason."""
-    line = re.sub(r" \(_ssl\.c:\d+\)", "", _one_line(text))
-    return line.rsplit(": ", 1)[-1].strip("()'\" ")
+def last_part(error: object) -> str:
+    """The reason in an error of urllib3, without the errors and objects that it is wrapped in."""
+    while isinstance(error, Exception) and error.args and isinstance(error.args[-1], Exception):
+        error = error.args[-1]
+    line = re.sub(r"\[(SSL|Errno)[\w: -]*\] | \(_ssl\.c:\d+\)", "", _one_line(str(error)))
+    reason = line.rsplit(": ", 1)[-1].strip("()'\" ")
+    # Its own bracket is not one of those that it is wrapped in.
+    return f"{reason})" if reason.count("(") > reason.count(")") else reason
 
 
 def _rest(error: ClusterError, seconds: float) -> None:
+    """Wait before another try: as long as the other side wishes, else some seconds.
+
+    Raises:
+        ClusterError: It wishes to be left alone for longer than anybody waits.
+    """
     wish = error.pause_seconds if isinstance(error, AwayError) else None
-    time.sleep(seconds if wish is None else min(wish, _LONGEST_PAUSE_SECONDS))
+    if wish is not None and wish > _LONGEST_PAUSE_SECONDS:
+        raise error
+    time.sleep(seconds if wish is None else wish)

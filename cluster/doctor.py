@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+import threading
+import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from concurrent.futures import Future
 from importlib.metadata import version as installed_version
+from typing import Any, TypeVar
 
 from cluster.api import KubernetesApi, connect
-from cluster.parts import CHECKS, NOT_FOUND, Case, Check, Pipelines, namespace_of_runs
+from cluster.checks import CHECKS, NOT_FOUND, Case, Check, Pipelines, namespace_of_runs
 from cluster.permissions import (
     Permission,
     of_login,
@@ -22,6 +24,9 @@ from cluster.permissions import (
 from cluster.settings import Cluster
 from sub_module.errors import ClusterError
 from sub_module.settings import Settings
+from sub_module.urls import shown_url
+
+_T = TypeVar("_T")
 
 # The first version that has all that is used, and the last one that it was tried with.
 TESTED = {
@@ -30,8 +35,10 @@ TESTED = {
     "kfp SDK": ((2, 16), (2, 17)),
 }
 _FORBIDDEN = 403
-# Questions are short, and most of the time is spent waiting.
-_THREADS = 8
+# For everything together: who takes a request and never answers keeps nobody waiting.
+_PATIENCE_SECONDS = 7.0
+# For what is asked only once Kubeflow Pipelines has answered.
+_MORE_SECONDS = 2.0
 
 
 def check_cluster(
@@ -45,37 +52,58 @@ def check_cluster(
         is_search: Whether the config is that of a search, which needs Katib.
         ask_pipelines: Logs in to Kubeflow Pipelines; raises a ClusterError when it cannot.
     """
+    until = time.monotonic() + _PATIENCE_SECONDS
     found = [_in_range("kfp SDK", installed_version("kfp"))]
-    with ThreadPoolExecutor(_THREADS) as pool:
-        asked = pool.submit(_pipelines, settings, ask_pipelines)
-        try:
-            api = connect(settings)
-            info = api.call("version", api.version.get_code)
-        except ClusterError as error:
-            remedy = "does `kubectl version` work? see KUBECONFIG"
-            found.append(Check("Kubernetes", False, str(error), remedy))
-            return [*found, *asked.result()[1]]
-        found.append(_in_range("Kubernetes", str(info.git_version)))
-        case = Case(api, settings, cluster, is_search)
-        answers = [pool.submit(_tried, what, check, case) for what, check in CHECKS.items()]
-        allowed = [
-            pool.submit(_permissions, api, role, permissions, namespace)
-            for role, permissions, namespace in _needed(case)
-        ]
-        pipelines, said = asked.result()
-        found += said
-        if pipelines is not None:
-            runs = partial(namespace_of_runs, pipelines=pipelines)
-            answers.append(pool.submit(_tried, "namespace of runs", runs, case))
-            if pipelines.multi_user and _is_same_user(settings):
-                arguments = (api, "plateflow-pipelines", of_pipelines(), settings.namespace)
-                allowed.append(pool.submit(_permissions, *arguments))
-        return [*found, *(answer.result() for answer in (*answers, *allowed))]
-
-
-def _tried(what: str, check: Callable[[Case], Check], case: Case) -> Check:
+    asked = _started(ask_pipelines)
     try:
-        return check(case)
+        api = connect(settings)
+        info = _answer(_started(api.call, "version", api.version.get_code), api.host, until)
+    except ClusterError as error:
+        remedy = "does `kubectl version` work? see KUBECONFIG"
+        found.append(Check("Kubernetes", False, str(error), remedy))
+        return [*found, *_pipelines(settings, asked, until)[1]]
+    found.append(_in_range("Kubernetes", str(info.git_version)))
+    case = Case(api, settings, cluster, is_search)
+    begun = {what: _started(check, case) for what, check in CHECKS.items()}
+    for role, permissions, namespace in _needed(case):
+        begun[f"role {role}"] = _started(_permissions, api, role, permissions, namespace)
+    pipelines, said = _pipelines(settings, asked, until)
+    if pipelines is not None:
+        begun["namespace of runs"] = _started(namespace_of_runs, case, pipelines)
+        if pipelines.multi_user and _is_same_user(settings):
+            role = "plateflow-pipelines"
+            arguments = (api, role, of_pipelines(), settings.namespace)
+            begun[f"role {role}"] = _started(_permissions, *arguments)
+    until += _MORE_SECONDS
+    checks = [_checked(what, check, api.host, until) for what, check in begun.items()]
+    return [*found, *said, *checks]
+
+
+def _started(function: Callable[..., _T], *arguments: Any) -> Future[_T]:
+    """What a function will give, in a thread that the program's end need not wait for."""
+    future: Future[_T] = Future()
+
+    def work() -> None:
+        try:
+            future.set_result(function(*arguments))
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=work, daemon=True).start()
+    return future
+
+
+def _answer(asked: Future[_T], host: str, until: float) -> _T:
+    """What was asked for; a ClusterError when it is not there at that time."""
+    try:
+        return asked.result(max(0.0, until - time.monotonic()))
+    except TimeoutError:
+        raise ClusterError(f"{host} does not answer in {_PATIENCE_SECONDS:g} s") from None
+
+
+def _checked(what: str, check: Future[Check], host: str, until: float) -> Check:
+    try:
+        return _answer(check, host, until)
     except ClusterError as error:
         # Both have a line of their own: of the role, of the namespace.
         unknown = {_FORBIDDEN: "may not be looked at", NOT_FOUND: "is not there"}
@@ -99,10 +127,11 @@ def _in_range(what: str, release: str | None) -> Check:
 
 
 def _pipelines(
-    settings: Settings, ask: Callable[[], Pipelines]
+    settings: Settings, asked: Future[Pipelines], until: float
 ) -> tuple[Pipelines | None, list[Check]]:
+    host = shown_url(settings.kfp_host) if settings.kfp_host else "its service in the cluster"
     try:
-        pipelines = ask()
+        pipelines = _answer(asked, host, until)
     except ClusterError as error:
         remedy = "see PLATEFLOW_KFP_HOST and the ways to log in, docs/kubeflow.md"
         return None, [Check("Kubeflow Pipelines", False, str(error), remedy)]

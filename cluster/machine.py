@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from cluster.parts import Check
+from cluster.checks import Check
 from dataset_tools.connections import check_connections
 from sub_module.machine import num_cores
 from sub_module.settings import Settings

@@ -73,9 +73,10 @@ def differences(claim: Any, volume: Volume) -> list[str]:
     size = claim.spec.resources.requests["storage"]
     if parse_quantity(size) < parse_quantity(volume.size):
         found.append(f"has {size}, not {volume.size}")
-    wanted = volume.storage_class
-    if wanted is not None and claim.spec.storage_class_name != wanted:
-        found.append(f"has storage class {claim.spec.storage_class_name}, not {wanted}")
+    wanted, present = volume.storage_class, claim.spec.storage_class_name
+    if wanted is not None and present != wanted:
+        has = f"storage class {present}" if present else "no storage class"
+        found.append(f"has {has}, not {wanted}")
     return found
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from commands.cluster import cluster_only
 from commands.options import BackendOption, ConfigOption, SetOption
 from commands.terminal import bar, table
 from pipelines.backends import BackendName
@@ -15,7 +16,7 @@ from sub_module.errors import ConfigError
 from sub_module.settings import Settings
 
 if TYPE_CHECKING:
-    from cluster.parts import Check
+    from cluster.checks import Check
 
 
 def register(app: typer.Typer) -> None:
@@ -31,6 +32,8 @@ def doctor(
     """Check what runs need, and say what to do about each thing that is wrong."""
     settings = Settings()
     changes = parse_overrides(overrides)
+    if backend is BackendName.LOCAL and changes:
+        raise cluster_only(next(iter(changes)))
     with bar("looking"):
         found = (
             _of_machine(settings)
@@ -53,6 +56,10 @@ def _of_machine(settings: Settings) -> list[Check]:
 
 
 def _of_cluster(settings: Settings, config: str, changes: dict[str, Any]) -> list[Check]:
+    # Before there are threads: two that import the same library meet it half made.
+    import kfp  # noqa: F401
+    import kubernetes  # noqa: F401
+
     from cluster.doctor import check_cluster
     from pipelines.backends.kubeflow import probe
     from pipelines.registry import cluster_settings, split_overrides

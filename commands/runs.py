@@ -27,6 +27,7 @@ from commands.options import (
     YesOption,
 )
 from commands.terminal import failed, say, table
+from components.records import RunRecord
 from components.run_config import named_by, read_overrides, run_config
 from pipelines.backends import Backend, BackendName, open_backend
 from pipelines.registry import (
@@ -36,7 +37,6 @@ from pipelines.registry import (
     needs_upload,
     split_overrides,
 )
-from pipelines.runs import RunRecord
 from sub_module.engine.config import parse_overrides
 from sub_module.errors import ConfigError, RunError
 from sub_module.files import read_json
@@ -103,7 +103,11 @@ def upload(
             f"{next(iter(changes))}: is given to a run; --set of an upload takes cluster.*"
         )
     package = _package(config, name, version, of_cluster, code, backend)
-    open_backend(backend, Settings()).upload(package)
+    where = open_backend(backend, Settings())
+    is_uploaded = where.find(package.pipeline, package.version) is not None
+    where.upload(package)
+    if is_uploaded:
+        say("uploaded already, with the same content; nothing to do")
     typer.echo(f"{package.pipeline}/{package.version}")
 
 
@@ -137,12 +141,15 @@ def versions(name: NameOption = None, backend: BackendOption = BackendName.LOCAL
 
 
 def runs(backend: BackendOption = BackendName.LOCAL) -> None:
-    """List the runs."""
-    rows = [
-        [record.name, record.state, _moment(record.started), _changes(record), record.error or ""]
-        for record in open_backend(backend, Settings()).runs()
-    ]
-    table(["run", "state", "started", "changes", "error"], rows)
+    """List the runs; on a cluster each attempt at a run has a line, and an id."""
+    header = ["state", "started", "changes", "error"]
+    if backend is BackendName.LOCAL:
+        found = open_backend(backend, Settings()).runs()
+        table(["run", *header], [[record.name, *_row(record)] for record in found])
+    else:
+        attempts = kubeflow(backend, "runs").runs()
+        rows = [[record.name, record.id, *_row(record)] for record in attempts]
+        table(["run", "id", *header], rows)
 
 
 def delete(
@@ -232,8 +239,9 @@ def latest_version(where: Backend, pipeline: str) -> str:
     return latest.version
 
 
-def _changes(record: RunRecord) -> str:
-    return " ".join(f"{key}={value}" for key, value in record.overrides.items())
+def _row(record: RunRecord) -> list[str]:
+    changes = " ".join(f"{key}={value}" for key, value in record.overrides.items())
+    return [record.state, _moment(record.started), changes, record.error or ""]
 
 
 def _check_options(

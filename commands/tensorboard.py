@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import signal
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from commands.cluster import cluster_only
 from commands.options import BackendOption, ConfigOption, SetOption
 from commands.terminal import say
 from pipelines.backends import BackendName
 from sub_module.engine.config import parse_overrides
-from sub_module.errors import PlateflowError, RunError
+from sub_module.errors import ConfigError, PlateflowError, RunError
 from sub_module.settings import Settings
 
 
@@ -33,10 +34,13 @@ def tensorboard(
 ) -> None:
     """Show the curves of trainings in TensorBoard; --config and --set are of the cluster's."""
     settings = Settings()
-    if backend is BackendName.LOCAL:
-        _serve(_logs_of(settings.home, run), port)
+    changes = parse_overrides(overrides)
+    if backend is not BackendName.LOCAL:
+        _open_on_cluster(settings, run, port, config, changes)
+    elif changes:
+        raise cluster_only(next(iter(changes)))
     else:
-        _open_on_cluster(settings, run, port, config, overrides)
+        _serve(_logs_of(settings.home, run), port)
 
 
 def _logs_of(home: Path, run: str | None) -> Path:
@@ -71,22 +75,38 @@ def _serve(logs: Path, port: int | None) -> None:
 
 
 def _open_on_cluster(
-    settings: Settings, run: str | None, port: int | None, config: str, overrides: list[str]
+    settings: Settings, run: str | None, port: int | None, config: str, changes: dict[str, Any]
 ) -> None:
     from cluster.api import connect
     from cluster.tensorboard import open_board
     from pipelines.registry import cluster_settings, split_overrides
 
-    of_run, of_cluster = split_overrides(parse_overrides(overrides))
+    of_run, of_cluster = split_overrides(changes)
     if of_run:
-        raise PlateflowError(f"{next(iter(of_run))}: only cluster.* counts here")
+        raise ConfigError(f"{next(iter(of_run))}: tensorboard takes only keys of `cluster`")
     claim = cluster_settings(config, of_cluster).volume.name
+    if run is not None:
+        run = _directory_of(settings, run)
     board = open_board(connect(settings), claim, run, port)
     say(f"tensorboard {board.name} {'made' if board.is_new else 'is there already'}; open it with")
     typer.echo(board.commands["wait"])
     typer.echo(board.commands["open"])
     say(f"then it is at {board.url}; it keeps the volume in use until you delete it with")
     typer.echo(board.commands["delete"])
+
+
+def _directory_of(settings: Settings, run: str) -> str:
+    """What a run's directory on the volume is called; of one that nobody knows, its own name."""
+    from pipelines.backends.kubeflow.runs import Runs, parameters_of
+    from pipelines.backends.kubeflow.server import Server
+
+    try:
+        runs = Runs(Server(settings))
+        directory = parameters_of(runs.get(runs.find(run).id))["run"]
+    except PlateflowError as error:
+        say(f"{error}; TensorBoard shows nothing until the volume has runs/{run}/train")
+        return run
+    return directory or run
 
 
 def _first_line(text: str) -> str:

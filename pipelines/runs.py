@@ -1,4 +1,4 @@
-"""Runs: their names, and their records."""
+"""Runs in a directory of this machine: named, noted, listed, and made ready to go on."""
 
 from __future__ import annotations
 
@@ -10,33 +10,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from components.records import (
-    RunRecord,
-    State,
-    StepRecord,
-    read_record,
-    read_run,
-    read_step,
-    read_steps,
-    step_files,
-)
+from components.records import RunRecord, read_run, read_step, step_files
 from components.user_data import listings
 from sub_module.errors import DataError
 from sub_module.files import tree_hash, write_json
-
-# What backends take from here with the rest.
-__all__ = [
-    "RunRecord",
-    "State",
-    "StepRecord",
-    "forget_unfinished",
-    "list_runs",
-    "read_record",
-    "read_run",
-    "read_steps",
-    "run_name",
-    "write_run",
-]
 
 _ROOT = Path(__file__).parents[1]
 _ROOMS = ("sub_module", "dataset_tools", "components", "pipelines")

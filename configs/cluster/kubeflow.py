@@ -18,7 +18,7 @@ _step = dict(
     shared_memory=None,
     # A step goes on where it was, so a lost node costs minutes. Argo takes `within_seconds`, here a
     # week, from the start of the first attempt: then it tries no more, and ends a second attempt.
-    retries=dict(count=2, backoff_seconds=30, factor=2, within_seconds=604800),
+    retries=dict(count=2, backoff_seconds=10, factor=2, within_seconds=604800),
     # Kubeflow's cache knows nothing of what is on the volume; a step that is done says so itself.
     caching=False,
     timeout_seconds=None,

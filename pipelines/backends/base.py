@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from typing import Any, Protocol
 
+from components.records import RunRecord
 from pipelines.registry import Package
-from pipelines.runs import RunRecord
 
 
 @dataclass(frozen=True)

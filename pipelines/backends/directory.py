@@ -11,9 +11,9 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
+from components.records import read_record
 from pipelines.backends.base import Version
 from pipelines.registry import Package, checked_name
-from pipelines.runs import read_record
 from sub_module.errors import RunError
 from sub_module.files import appearing, remove, write_json, write_text
 

@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-from pipelines.runs import read_steps
+from components.records import read_steps
 from sub_module.files import read_json
 
 _POLL_SECONDS = 0.25

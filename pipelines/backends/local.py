@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 from rich.console import Console
 
+from components.records import RunRecord, read_run, read_steps
 from components.run_config import run_config
 from pipelines.backends.base import Version, task_order
 from pipelines.backends.directory import DirectoryRegistry
@@ -21,15 +22,7 @@ from pipelines.backends.display import follow
 from pipelines.backends.lock import HomeLock
 from pipelines.backends.process import WorkerProcess
 from pipelines.registry import Package
-from pipelines.runs import (
-    RunRecord,
-    forget_unfinished,
-    list_runs,
-    read_run,
-    read_steps,
-    run_name,
-    write_run,
-)
+from pipelines.runs import forget_unfinished, list_runs, run_name, write_run
 from sub_module.errors import DataError, PlateflowError, RunError
 from sub_module.files import point, read_json, remove, sweep
 

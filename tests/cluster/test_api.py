@@ -61,9 +61,10 @@ def test_a_question_is_asked_again(api: KubernetesApi, kubernetes: Kubernetes, s
     with pytest.raises(AwayError) as caught:
         read(api)
     assert caught.value.status == (status or None)
-    says = f"says {status}: the server is away" if status else "the connection was cut: "
-    assert str(caught.value).startswith(f"secret one: the cluster at {kubernetes.url}")
-    assert says in str(caught.value)
+    says = f" says {status}: the server is away"
+    if status == 0:
+        says = ": the connection was cut: Remote end closed connection without response"
+    assert str(caught.value) == f"secret one: the cluster at {kubernetes.url}{says}"
 
 
 @pytest.mark.parametrize("status", [0, 500, 504])
@@ -91,7 +92,7 @@ def test_what_changes_something_is_sent_once(api: KubernetesApi, kubernetes: Kub
     assert [call.verb for call in kubernetes.calls] == ["get", "create", "delete"]
 
 
-@pytest.mark.parametrize("wish", ["0", "3600", "Wed, 21 Oct 2026 07:28:00 GMT"])
+@pytest.mark.parametrize("wish", ["0", "Wed, 21 Oct 2026 07:28:00 GMT"])
 def test_the_pause_that_a_server_wants(
     api: KubernetesApi, kubernetes: Kubernetes, monkeypatch: pytest.MonkeyPatch, wish: str
 ) -> None:
@@ -101,7 +102,14 @@ def test_the_pause_that_a_server_wants(
     # Too many requests: even what makes something was not done.
     kubernetes.fail(429, headers={"Retry-After": wish}, matching="create")
     assert make(api)[1]
-    assert slept == [{"0": 0.0, "3600": 30.0}.get(wish, 0.5)]
+    assert slept == [{"0": 0.0}.get(wish, 0.5)]
+
+
+def test_server_that_wants_to_be_left_alone(api: KubernetesApi, kubernetes: Kubernetes) -> None:
+    kubernetes.fail(429, headers={"Retry-After": "3600"}, times=9)
+    with pytest.raises(AwayError, match="try again in 3600 s"):
+        read(api)
+    assert len(kubernetes.calls) == 1
 
 
 def test_what_a_cluster_refuses(api: KubernetesApi, kubernetes: Kubernetes, tmp_path: Path) -> None:
@@ -159,6 +167,10 @@ def test_a_host_that_is_something_else(api: KubernetesApi, kubernetes: Kubernete
     kubernetes.fail(200, content=b"<html>log in</html>", matching="get secrets")
     with pytest.raises(ClusterError, match="answers with text/html where Kubernetes"):
         read(api)
+    # A list without what the client's models require.
+    kubernetes.fail(200, content=b"{}", matching="list secrets")
+    with pytest.raises(ClusterError, match="answers, but not as Kubernetes does"):
+        api.call("secrets", api.core.list_namespaced_secret, NAMESPACE)
     kubernetes.fail(502, content=b"<html>bad\ngateway</html>", matching="create")
     with pytest.raises(AwayError, match=r"says 502: Bad Gateway$"):
         api.call("secret one", api.core.create_namespaced_secret, NAMESPACE, secret())
@@ -169,7 +181,7 @@ def test_nobody_there(tmp_path: Path, kubernetes: Kubernetes, api: KubernetesApi
     with pytest.raises(AwayError) as caught:
         make(api)
     at = f"secret one: the cluster at {kubernetes.url} cannot be reached: "
-    assert str(caught.value) == f"{at}[Errno 111] Connection refused"
+    assert str(caught.value) == f"{at}Connection refused"
 
 
 @pytest.mark.parametrize(

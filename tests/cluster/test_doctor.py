@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import base64
+import socket
+import threading
 import time
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from pathlib import Path
+from typing import Any, NoReturn
 
 import pytest
 from packaging.requirements import Requirement
 
+from cluster.checks import Check
 from cluster.doctor import TESTED, check_cluster
-from cluster.parts import Check
 from cluster.permissions import of_pipelines, of_submitter
 from cluster.settings import Cluster, cluster_of
 from sub_module.engine.config import load_config
 from sub_module.errors import ClusterError
 from sub_module.settings import Settings
 from tests.servers.kubernetes import NAMESPACE, Kubernetes
+from tests.servers.kubernetes_access import rule_of
 from tests.standards import REPOSITORY
 
 _HOST = "http://pipelines.example.com"
@@ -94,9 +98,13 @@ def _healthy(kubernetes: Kubernetes, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _ask(
-    cluster: Cluster, said: _Said | ClusterError | None = None, is_search: bool = True
+    cluster: Cluster,
+    said: _Said | ClusterError | Callable[[], _Said] | None = None,
+    is_search: bool = True,
 ) -> dict[str, Check]:
     def probe() -> _Said:
+        if callable(said):
+            return said()
         if isinstance(said, ClusterError):
             raise said
         return said or _Said()
@@ -210,6 +218,26 @@ def test_a_config_without_a_secret_needs_none(cluster: Cluster) -> None:
     found = _ask(cluster.model_copy(update={"secret": None}))
     assert (found["secret"].works, found["secret"].says) == (None, "the config has none")
     assert found["role plateflow"].says == "all that it allows: 13"
+
+
+@pytest.mark.parametrize(
+    ("present", "says", "remedy"),
+    [
+        ("slow", "has storage class slow, not fast", "--set cluster.volume.storage_class=slow"),
+        (None, "has no storage class, not fast", "--set cluster.volume.storage_class=null"),
+    ],
+)
+def test_a_claim_of_another_storage_class(
+    kubernetes: Kubernetes, cluster: Cluster, present: str | None, says: str, remedy: str
+) -> None:
+    claim = _claim()
+    if present:
+        claim["spec"]["storageClassName"] = present
+    kubernetes.put(claim)
+    volume = cluster.volume.model_copy(update={"storage_class": "fast"})
+    found = _ask(cluster.model_copy(update={"volume": volume}))["volume"]
+    assert says in found.says
+    assert found.remedy.endswith(remedy)
 
 
 def test_a_claim_that_waits_for_a_pod_is_no_failure(
@@ -332,6 +360,31 @@ def test_a_cluster_that_does_not_answer(
     assert all(kubernetes.url in check.says for check in wrong)
 
 
+def test_servers_that_never_answer(
+    kubernetes: Kubernetes, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cluster.doctor._PATIENCE_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        monkeypatch.setenv("KUBECONFIG", str(_kubeconfig_of(kubernetes, url)))
+        began = time.monotonic()
+        found = _ask(cluster, _never)
+        assert time.monotonic() - began < 3
+    assert found["Kubernetes"].says == f"{url} does not answer in 0.2 s"
+    assert found["Kubeflow Pipelines"].says == f"{_HOST} does not answer in 0.2 s"
+
+
+def _never() -> NoReturn:
+    threading.Event().wait()
+    raise AssertionError
+
+
+def _kubeconfig_of(kubernetes: Kubernetes, url: str) -> Path:
+    file = kubernetes.kubeconfig.with_name("elsewhere")
+    file.write_text(kubernetes.kubeconfig.read_text().replace(kubernetes.url, url))
+    return file
+
+
 def test_no_cluster(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KUBECONFIG", "/nowhere/kubeconfig")
     found = _ask(cluster)["Kubernetes"]
@@ -362,16 +415,7 @@ def test_each_missing_permission_is_named(
 ) -> None:
     wanted = (*of_submitter(NAMESPACE, "plateflow"), *of_pipelines())
     lacking = next(one for one in wanted if one.resource == "pods/log")
-    rules = [
-        {
-            "apiGroups": [one.group],
-            "resources": [one.resource],
-            "verbs": [one.verb],
-            **({"resourceNames": [one.name]} if one.name else {}),
-        }
-        for one in wanted
-        if one != lacking
-    ]
+    rules = [rule_of(one) for one in wanted if one != lacking]
     monkeypatch.setenv("KUBECONFIG", str(kubernetes.allow("most", "most", *rules)))
     found = _ask(cluster)
     wrong = [check for check in found.values() if check.works is False]

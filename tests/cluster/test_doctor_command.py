@@ -26,7 +26,7 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("KUBERNETES_SERVICE_HOST", "KF_PIPELINES_SA_TOKEN_PATH"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PLATEFLOW_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr("pipelines.backends.kubeflow.session.PAUSES_SECONDS", (0.0, 0.0, 0.0))
+    monkeypatch.setattr("cluster.api.PAUSES_SECONDS", (0.0, 0.0, 0.0))
 
 
 @pytest.fixture
@@ -90,10 +90,13 @@ def test_a_cluster_that_will_not_do(
     assert "planted" not in f"{done.output}{done.exception}"
 
 
-def test_a_run_s_overrides_are_not_for_doctor() -> None:
+def test_overrides_that_are_not_for_doctor() -> None:
     done = _doctor("--backend", "kubeflow", "--set", "train.max_epochs=3")
     assert isinstance(done.exception, ConfigError)
     assert str(done.exception) == "train.max_epochs: doctor takes only keys of `cluster`"
+    done = _doctor("--set", "cluster.registry=host/owner")
+    assert isinstance(done.exception, ConfigError)
+    assert str(done.exception) == "cluster.registry: counts with --backend kubeflow only"
 
 
 def test_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

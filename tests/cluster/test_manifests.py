@@ -158,7 +158,11 @@ def test_the_claim_is_the_config_s() -> None:
 @pytest.mark.parametrize("overlay", _OVERLAYS)
 def test_the_volume_is_given_to_the_user_of_the_image(overlay: str) -> None:
     cluster = cluster_of(load_config("plate_training", {}))
-    pod = _named(overlay, "Job", "plateflow-volume")["spec"]["template"]["spec"]
+    template = _named(overlay, "Job", "plateflow-volume")["spec"]["template"]
+    for where in ("labels", "annotations"):
+        # A profile's namespace would give it a sidecar, with which it never ends.
+        assert template["metadata"][where]["sidecar.istio.io/inject"] == "false"
+    pod = template["spec"]
     dockerfile = (REPOSITORY / "components" / "Dockerfile").read_text(encoding="utf-8")
     context = pod["securityContext"]
     assert f"USER {context['runAsUser']}:{context['runAsGroup']}" in dockerfile.splitlines()

@@ -24,6 +24,7 @@ from sub_module.engine.config import load_config
 from sub_module.errors import ClusterError
 from sub_module.settings import Settings
 from tests.servers.kubernetes import NAMESPACE, Kubernetes
+from tests.servers.kubernetes_access import rule_of
 
 _RUN = "0a1b2c3d-0000-4000-8000-000000000000"
 _REVIEW = ("create", "authorization.k8s.io", "selfsubjectaccessreviews", None)
@@ -35,20 +36,11 @@ def cluster() -> Cluster:
     return cluster_of(load_config("mask_rcnn_tiny", {}))
 
 
-def _rule(permission: Permission) -> dict[str, Any]:
-    rule: dict[str, Any] = {
-        "apiGroups": [permission.group],
-        "resources": [permission.resource],
-        "verbs": [permission.verb],
-    }
-    return {**rule, "resourceNames": [permission.name]} if permission.name else rule
-
-
 def _allowed(kubernetes: Kubernetes, permissions: tuple[Permission, ...]) -> str:
     """A kubeconfig of an account that may just these."""
     everywhere = [one for one in permissions if one in of_nodes()]
-    rules = [_rule(one) for one in permissions if one not in everywhere]
-    kubernetes.allow("submitter", "submitter", *map(_rule, everywhere), everywhere=True)
+    rules = [rule_of(one) for one in permissions if one not in everywhere]
+    kubernetes.allow("submitter", "submitter", *map(rule_of, everywhere), everywhere=True)
     return str(kubernetes.allow("submitter", "submitter", *rules))
 
 

@@ -17,8 +17,11 @@ from cluster.settings import Volume
 from cluster.tensorboard import Board, board_body, open_board
 from cluster.volume import claim_body
 from pipeline_utils import app
+from pipelines.backends.kubeflow import KubeflowBackend
+from pipelines.registry import make_package
 from sub_module.errors import ClusterError, PlateflowError
 from sub_module.settings import Settings
+from tests.servers.kfp import needs_swagger, serve_kfp
 from tests.servers.kubernetes import Kubernetes
 from tests.standards import REPOSITORY
 
@@ -101,15 +104,42 @@ def test_the_command_on_a_cluster(kubernetes: Kubernetes, claim: str) -> None:
     done = CliRunner().invoke(app, [*arguments, RUN, "--port", "7000"])
     assert done.exit_code == 0, done.output
     name = "tensorboard-plate-training-0a1b2c3d4e5f-0011aabb"
+    # Nobody answers for Kubeflow Pipelines.
+    assert f"TensorBoard shows nothing until the volume has runs/{RUN}/train" in done.stderr
     assert f"tensorboard {name} made" in done.stderr
     assert f"port-forward service/{name} 7000:80\n" in done.stdout
     for wrong, error in (
         ("cluster.volume.name=other", '"other" not found'),
-        ("train.max_epochs=3", "only cluster"),
+        ("train.max_epochs=3", "only keys of `cluster`"),
     ):
         failed = CliRunner().invoke(app, [*arguments, "--set", wrong])
         assert isinstance(failed.exception, PlateflowError)
         assert error in str(failed.exception)
+
+
+@needs_swagger
+def test_the_directory_of_a_run(
+    kubernetes: Kubernetes, claim: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PLATEFLOW_NAMESPACE", "kubeflow")
+    metadata = {"name": claim, "namespace": "kubeflow"}
+    kubernetes.put({**claim_body(CLAIM), "metadata": metadata, "status": {"phase": "Bound"}})
+    with serve_kfp(tmp_path) as kfp:
+        monkeypatch.setenv("PLATEFLOW_KFP_HOST", kfp.url)
+        backend = KubeflowBackend(Settings())
+        backend.upload(make_package("plate_training", "plates", "v1", for_cluster=True))
+        run = backend.run("plates", "v1", {})
+        # By the id, too, which is no directory's name.
+        for named in (run.name, run.id, "typo"):
+            done = CliRunner().invoke(app, ["tensorboard", named, "--backend", "kubeflow"])
+            assert done.exit_code == 0, done.output
+            is_known = "there is no run" not in done.stderr
+            assert is_known == (named != "typo")
+        assert "nothing until the volume has runs/typo/train" in done.stderr
+    assert [board["spec"]["logspath"] for board in kubernetes.objects("tensorboards")] == [
+        f"pvc://plateflow/runs/{run.name}/train",
+        "pvc://plateflow/runs/typo/train",
+    ]
 
 
 def test_the_command_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,6 +148,8 @@ def test_the_command_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         failed = CliRunner().invoke(app, ["tensorboard", *([run] if run else [])])
         assert isinstance(failed.exception, PlateflowError)
         assert error in str(failed.exception)
+    failed = CliRunner().invoke(app, ["tensorboard", "--set", "cluster.volume.name=other"])
+    assert str(failed.exception) == "cluster.volume.name: counts with --backend kubeflow only"
     (tmp_path / "runs" / RUN / "train").mkdir(parents=True)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

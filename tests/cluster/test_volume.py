@@ -104,6 +104,12 @@ def test_one_that_cannot_be_used(
         ensure(volume())
 
 
+def test_a_claim_without_a_storage_class(kubernetes: Kubernetes) -> None:
+    kubernetes.put({**claim_body(volume()), "status": {"phase": "Bound"}})
+    _, (line,) = ensure(volume(storage_class="ssd"))
+    assert "has no storage class, not ssd" in line
+
+
 def test_who_may_only_look(kubernetes: Kubernetes, monkeypatch: pytest.MonkeyPatch) -> None:
     rule = {"apiGroups": [""], "resources": [PLURAL], "verbs": ["get"]}
     monkeypatch.setenv("KUBECONFIG", str(kubernetes.allow("token-of-reader", "reader", rule)))

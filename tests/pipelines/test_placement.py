@@ -119,7 +119,7 @@ def test_retries_and_caching(spec: dict[str, Any]) -> None:
     tasks = spec["root"]["dag"]["tasks"]
     assert tasks["train"]["retryPolicy"] == {
         "maxRetryCount": 2,
-        "backoffDuration": "30s",
+        "backoffDuration": "10s",
         "backoffFactor": 2.0,
         # Argo counts it from the start of the first attempt: shorter than a training, it is none.
         "backoffMaxDuration": "604800s",

@@ -7,15 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.runs import (
-    RunRecord,
-    forget_unfinished,
-    list_runs,
-    read_run,
-    read_steps,
-    run_name,
-    write_run,
-)
+from components.records import RunRecord, read_run, read_steps
+from pipelines.runs import forget_unfinished, list_runs, run_name, write_run
 from sub_module.errors import DataError
 from sub_module.files import write_json
 

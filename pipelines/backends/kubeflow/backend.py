@@ -53,6 +53,7 @@ class KubeflowBackend:
 
     def upload(self, package: Package) -> Version:
         """See `Backend`."""
+        self._check_namespace()
         return self._versions.upload(package).version
 
     def versions(self, pipeline: str | None = None) -> list[Version]:
@@ -86,7 +87,7 @@ class KubeflowBackend:
         attempts = self._runs.attempts(name)
         for earlier in attempts:
             if earlier.is_canceling:
-                raise RunError(f"run {name} is about to end; try again in a minute")
+                raise RunError(f"run {name} is about to end; try again in a minute, or delete it")
             if earlier.state == "running":
                 self._say(f"run {name} is under way already: {earlier.link}")
             elif earlier.state != "succeeded" or _names_files(resolved):
@@ -154,10 +155,13 @@ class KubeflowBackend:
         """What the pods of a run's steps printed, by step; of one step, or of all that have pods.
 
         Raises:
-            RunError: There is no such run, or the step has no pod.
+            RunError: There is no such run or step, or the step has no pod.
             ClusterError: The cluster's Kubernetes API cannot be asked.
         """
         found = self._runs.get(self._runs.find(run).id)
+        tasks = self._tasks(found)
+        if step is not None and step not in tasks:
+            raise RunError(f"run {found.display_name} has no step {step}, but {', '.join(tasks)}")
         try:
             api = self._server.kubernetes
         except ClusterError as error:
@@ -166,7 +170,7 @@ class KubeflowBackend:
         if step is not None:
             return {step: log_of(api, self._server.pods_namespace, found, step)}
         texts = {}
-        for task in self._tasks(found):
+        for task in tasks:
             # Others have not begun.
             with suppress(RunError):
                 texts[task] = log_of(api, self._server.pods_namespace, found, task)
@@ -249,17 +253,32 @@ class KubeflowBackend:
             self._say(note)
         return {**others, "overrides": given}
 
+    def _check_namespace(self) -> None:
+        """Let only settings pass that name the namespace in which pods will run.
+
+        Without a Kubernetes API nothing is looked for there.
+
+        Raises:
+            RunError: They name another.
+        """
+        namespace = self._server.pods_namespace
+        if self._settings.namespace == namespace:
+            return
+        try:
+            given = self._server.kubernetes.namespace
+        except ClusterError:
+            return
+        raise RunError(
+            f"PLATEFLOW_NAMESPACE is {given}, but this Kubeflow Pipelines is for one user and "
+            f"runs its pods in its own: set PLATEFLOW_NAMESPACE={namespace}"
+        )
+
     def _ensure_volume(self, cluster: Cluster) -> None:
         """Make the claim of the volume where it is not there, if that can be asked for here."""
+        self._check_namespace()
         volume, namespace = cluster.volume, self._server.pods_namespace
         try:
-            api = self._server.kubernetes
-            if api.namespace != namespace:
-                raise RunError(
-                    f"PLATEFLOW_NAMESPACE is {api.namespace}, but this Kubeflow Pipelines is for "
-                    f"one user and runs its pods in its own: set PLATEFLOW_NAMESPACE={namespace}"
-                )
-            is_new = ensure_volume(api, volume)
+            is_new = ensure_volume(self._server.kubernetes, volume)
         except ClusterError as error:
             if error.status not in _NOT_ASKED:
                 raise

@@ -56,7 +56,7 @@ def follow(
     tasks: Sequence[str] = ()
     try:
         while True:
-            found = _asked_patiently(runs, run, console)
+            found = _asked_patiently(runs, run, console, end)
             tasks = tasks or tasks_of(found)
             display.show(states_of(found, tasks))
             record = runs.record(found)
@@ -99,7 +99,8 @@ def _state(name: str, detail: Any) -> StepState:
     return StepState(name, status, seconds=max(seconds, 0.0))
 
 
-def _asked_patiently(runs: Runs, run: KubeflowRun, console: Console) -> Any:
+def _asked_patiently(runs: Runs, run: KubeflowRun, console: Console, end: float | None) -> Any:
+    """What the server says of a run; one that is away is asked again, for some minutes."""
     away_since: float | None = None
     while True:
         try:
@@ -109,6 +110,7 @@ def _asked_patiently(runs: Runs, run: KubeflowRun, console: Console) -> Any:
                 away_since = time.monotonic()
                 line = f"{error}; asking again"
                 console.print(line, markup=False, highlight=False, soft_wrap=True)
-            if time.monotonic() - away_since > _PATIENCE_SECONDS:
+            now = time.monotonic()
+            if now - away_since > _PATIENCE_SECONDS or (end is not None and now >= end):
                 raise
             time.sleep(POLL_SECONDS)

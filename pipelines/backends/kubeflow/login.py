@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-from cluster.api import AwayError, connect
+from cluster.api import AwayError, connect, last_part
 from sub_module.errors import ClusterError
 from sub_module.settings import Settings
 from sub_module.urls import shown_url
@@ -24,7 +24,7 @@ _AUDIENCE = "pipelines.kubeflow.org"
 _TOKEN_SECONDS = 3600
 # Where Kubeflow's notebooks have such a token, as its SDK looks for it.
 _POD_TOKEN = "/var/run/secrets/kubeflow/pipelines/token"
-_TIMEOUT_SECONDS = 30.0
+_TIMEOUT_SECONDS = 20.0
 # Dex's pages: the choice of what to log in with, and the form.
 _FORM = re.compile(r"/auth(/[^?]+/login)?(\?|$)")
 
@@ -183,9 +183,8 @@ class FormLogin:
             with error:
                 return str(error.geturl()), error.code
         except (urllib.error.URLError, OSError, http.client.HTTPException) as error:
-            reason = getattr(error, "reason", None) or error
             raise AwayError(
-                f"{_host(url)}: the login cannot be reached: {reason}", acted=False
+                f"{_host(url)}: the login cannot be reached: {last_part(error)}", acted=False
             ) from error
 
 

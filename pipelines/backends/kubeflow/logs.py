@@ -8,12 +8,14 @@ from typing import Any
 
 from cluster.api import KubernetesApi
 from pipelines.backends.kubeflow.follow import task_details
-from sub_module.errors import RunError
+from sub_module.errors import ClusterError, RunError
 
 # Labels and annotations that Kubeflow Pipelines and its engine put on pods.
 _RUN_LABEL = "pipeline/runid"
 _NODE_ANNOTATION = "workflows.argoproj.io/node-name"
 _CONTAINER = "main"
+# Of a container that waits for its image, and of a pod that went just now.
+_NO_LOG = (400, 404)
 
 
 def log_of(
@@ -29,7 +31,7 @@ def log_of(
         lines: The last so many; None: all.
 
     Raises:
-        RunError: There is no pod any more, or not yet.
+        RunError: There is no pod any more, or not yet; or its container has not begun.
         ClusterError: The cluster refuses, or cannot be reached.
     """
     found = api.call(
@@ -47,16 +49,21 @@ def log_of(
     ]
     if not names:
         raise RunError(f"{task} has no pod in namespace {namespace}: it is gone, or not there yet")
-    return str(
-        api.call(
-            f"log of pod {names[-1]}",
-            api.core.read_namespaced_pod_log,
-            names[-1],
-            namespace,
-            container=_CONTAINER,
-            **({} if lines is None else {"tail_lines": lines}),
+    try:
+        return str(
+            api.call(
+                f"log of pod {names[-1]}",
+                api.core.read_namespaced_pod_log,
+                names[-1],
+                namespace,
+                container=_CONTAINER,
+                **({} if lines is None else {"tail_lines": lines}),
+            )
         )
-    )
+    except ClusterError as error:
+        if error.status not in _NO_LOG:
+            raise
+        raise RunError(str(error)) from error
 
 
 def where_logs_are(namespace: str, run_id: str) -> str:
@@ -84,8 +91,9 @@ def begun_tasks(run: Any) -> list[str]:
 def _is_of(pod: Any, run: Any, step: str) -> bool:
     path = (pod.metadata.annotations or {}).get(_NODE_ANNOTATION)
     if path is not None:
-        # Such as plate-training-x7k2p.root.train.executor(1).
-        return step in re.split(r"[.(]", path)
+        # Such as plate-training-x7k2p.root.train.executor(1); or, of a step that follows another
+        # however that one ended, plate-training-x7k2p.root.deploy.onExit.report.executor.
+        return step in re.split(r"[.(]", path.rpartition(".onExit.")[2])
     details = [detail for detail in task_details(run) if detail.display_name == step]
     children = [child for detail in details for child in detail.child_tasks or ()]
     return pod.metadata.name in {one.pod_name for one in (*details, *children)}

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines.backends.kubeflow.acting import created, unless_gone
+from components.records import RunRecord, State
 from pipelines.backends.kubeflow.server import Server, listed, named, seconds_of
+from pipelines.backends.kubeflow.session import created, unless_gone
 from pipelines.backends.kubeflow.versions import Stored
-from pipelines.runs import RunRecord, State
 from sub_module.errors import ClusterError, RunError
 
 # Kubeflow's words for what a run is at; those that are not here are on their way.
@@ -136,7 +136,8 @@ class Runs:
             now = self.record(self.get(run.id))
             if error.status == _REFUSED and now.state != "running":
                 raise RunError(f"run {run.name} has ended: {now.state}") from error
-            if not now.is_canceling:
+            # Its answer may have been lost.
+            if not (now.is_canceling or now.state == "stopped"):
                 raise
 
     def delete(self, run: KubeflowRun) -> None:
@@ -227,10 +228,10 @@ def parameters_of(found: Any) -> dict[str, Any]:
 
 
 def refuse_under_way(run: KubeflowRun) -> None:
-    """Let only runs pass that have ended.
+    """Let only runs pass that have ended, or were told to: some never come to it.
 
     Raises:
         RunError: It has not.
     """
-    if run.state == "running":
+    if run.state == "running" and not run.is_canceling:
         raise RunError(f"run {run.name} is under way; `terminate` it first")

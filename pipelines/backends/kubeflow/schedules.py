@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines.backends.kubeflow.acting import created, unless_gone
 from pipelines.backends.kubeflow.runs import Runs, parameters_of
 from pipelines.backends.kubeflow.server import Server, listed, named
+from pipelines.backends.kubeflow.session import created, unless_gone
 from pipelines.backends.kubeflow.versions import Stored
 from sub_module.errors import RunError
 

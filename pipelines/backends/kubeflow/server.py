@@ -20,7 +20,6 @@ from cluster.api import KubernetesApi, connect
 from pipelines.backends.kubeflow.login import ClusterLogin, Login, login_of
 from pipelines.backends.kubeflow.session import Session
 from sub_module.errors import ClusterError
-from sub_module.files import reason_of
 from sub_module.settings import Settings
 from sub_module.urls import shown_url
 
@@ -82,7 +81,7 @@ class Server:
             ClusterError: It cannot be asked.
         """
         answer = self._session.request("GET", f"{self._url}/apis/v2beta1/healthz")
-        said = json.loads(answer.data)
+        said = json.loads(answer.data or b"null")
         if not isinstance(said, dict):
             raise ClusterError(f"{self.host} does not answer as Kubeflow Pipelines")
         tag = said.get("tag_name")
@@ -206,5 +205,6 @@ def _tls(settings: Settings) -> ssl.SSLContext:
         except ssl.SSLError as error:
             raise ClusterError(f"PLATEFLOW_KFP_CA: {settings.kfp_ca}: no certificates") from error
         except OSError as error:
-            raise ClusterError(f"PLATEFLOW_KFP_CA: {reason_of(error)}") from error
+            reason = error.strerror or str(error)
+            raise ClusterError(f"PLATEFLOW_KFP_CA: {settings.kfp_ca}: {reason}") from error
     return tls

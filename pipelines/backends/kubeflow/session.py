@@ -1,31 +1,34 @@
-"""Requests to Kubeflow Pipelines: a time limit, other tries where they are safe, one error."""
+"""Requests to Kubeflow Pipelines: a time limit, other tries where they are safe, one error.
+
+`created` and `unless_gone` are for answers that are lost on their way.
+"""
 
 from __future__ import annotations
 
 import json
-import re
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
 import urllib3
 from urllib3 import exceptions as lost
 
-from cluster.api import AwayError
+from cluster import api
+from cluster.api import AwayError, asked, last_part
 from pipelines.backends.kubeflow.login import Login
 from sub_module.errors import ClusterError
 
-# Before each time that something is asked again.
-PAUSES_SECONDS = (0.3, 1.0, 2.0)
-_CONNECT_SECONDS, _READ_SECONDS = 5.0, 30.0
-# A server's own wish (Retry-After) is followed up to here.
-_LONGEST_PAUSE_SECONDS = 30.0
+# Who waited in vain is told soon; a list of 200 versions takes a server a few seconds.
+_CONNECT_SECONDS, _READ_SECONDS = 5.0, 20.0
 _AWAY = (429, 502, 503, 504)
 # Asked twice, they do the same as once.
 _REPEATABLE = ("GET", "DELETE")
 _REPEATABLE_ENDS = (":enable", ":disable")
 _LONGEST_REASON = 300
+
+Made = TypeVar("Made")
 
 
 class Session:
@@ -63,16 +66,7 @@ class Session:
             content.pop(given, None)
         kept = {k: v for k, v in (headers or {}).items() if k.lower() != "authorization"}
         is_repeatable = method in _REPEATABLE or url.endswith(_REPEATABLE_ENDS)
-        for pause in (*PAUSES_SECONDS, None):
-            try:
-                return self._as_user(method, url, kept, content)
-            except AwayError as error:
-                # Who does not answer in time keeps everybody waiting as long each time.
-                is_slow = isinstance(error.__cause__, lost.TimeoutError)
-                if pause is None or is_slow or (error.acted and not is_repeatable):
-                    raise
-                rest(error, pause)
-        raise AssertionError
+        return asked(lambda: self._as_user(method, url, kept, content), is_repeatable=is_repeatable)
 
     def _as_user(
         self, method: str, url: str, headers: dict[str, str], content: dict[str, Any]
@@ -85,7 +79,9 @@ class Session:
         if _asks_for_login(answer) and self._login.renew(url):
             answer = self._send(method, url, headers, content)
         if _asks_for_login(answer):
-            raise ClusterError(f"{self._where} asks for a login: {self._login.hint}", 401)
+            # Who serves pages may do so for each path that it does not know.
+            path = "; or is it another path, such as /pipeline?" if _is_page(answer) else ""
+            raise ClusterError(f"{self._where} asks for a login: {self._login.hint}{path}", 401)
         if answer.status in _AWAY:
             raise self._away(answer)
         if answer.status >= HTTPStatus.BAD_REQUEST:
@@ -100,6 +96,7 @@ class Session:
     def _send(
         self, method: str, url: str, headers: dict[str, str], content: dict[str, Any]
     ) -> urllib3.BaseHTTPResponse:
+        began = time.monotonic()
         try:
             return self._pool.request(
                 method,
@@ -112,24 +109,29 @@ class Session:
                 **content,
             )
         except lost.SSLError as error:
-            reason = last_part(str(error))
+            reason = last_part(error)
             if "CERTIFICATE_VERIFY_FAILED" in str(error):
                 raise ClusterError(
                     f"{self._where} has a certificate that does not verify: {reason}; "
                     "PLATEFLOW_KFP_CA can name a file of those that vouch for it"
                 ) from error
+            if "WRONG_VERSION_NUMBER" in str(error):
+                raise ClusterError(
+                    f"{self._where} does not speak TLS: set PLATEFLOW_KFP_HOST to http://"
+                ) from error
             raise AwayError(f"{self._where} cannot be reached: {reason}") from error
-        except (lost.NewConnectionError, lost.ConnectTimeoutError) as error:
-            reason = (
-                f"no answer in {_CONNECT_SECONDS:g} s"
-                if isinstance(error, lost.ConnectTimeoutError)
-                else last_part(str(error))
-            )
+        except lost.NewConnectionError as error:
+            reason = last_part(error)
+            raise AwayError(f"{self._where} cannot be reached: {reason}", acted=False) from error
+        except lost.ConnectTimeoutError as error:
+            reason = f"no answer in {_CONNECT_SECONDS:g} s"
             raise AwayError(f"{self._where} cannot be reached: {reason}", acted=False) from error
         except lost.ReadTimeoutError as error:
-            raise AwayError(f"{self._where} does not answer in {_READ_SECONDS:g} s") from error
+            # TLS is agreed upon in the time to connect.
+            waited = time.monotonic() - began
+            raise AwayError(f"{self._where} does not answer in {waited:.2g} s") from error
         except lost.HTTPError as error:
-            reason = last_part(str(error))
+            reason = last_part(error)
             raise AwayError(f"{self._where}: the connection was cut: {reason}") from error
 
     def _away(self, answer: urllib3.BaseHTTPResponse) -> AwayError:
@@ -147,30 +149,64 @@ class Session:
         return f"Kubeflow Pipelines at {self._host}"
 
 
-def rest(error: AwayError, seconds: float) -> None:
-    """Wait before another try: as long as the server wishes, else some seconds.
+def created(create: Callable[[], Made], find: Callable[[], Made | None]) -> Made:
+    """Create, or find what is there: another's, or ours when the answer was lost on its way.
+
+    A lost answer is never followed by a second try: the server may still be at it.
+
+    Args:
+        create: Asks for it, once.
+        find: Looks for it by name.
 
     Raises:
-        AwayError: It wishes to be left alone for longer than anybody waits.
+        ClusterError: The server refuses; or the answer was lost, and nothing was made.
     """
-    wish = error.pause_seconds
-    if wish is not None and wish > _LONGEST_PAUSE_SECONDS:
-        raise error
-    time.sleep(seconds if wish is None else wish)
+    try:
+        return create()
+    except AwayError as error:
+        # What was not made, or not even asked for, is not looked for.
+        if not error.acted:
+            raise
+        for pause in (0.0, *api.PAUSES_SECONDS):
+            time.sleep(pause)
+            if (found := find()) is not None:
+                return found
+        raise ClusterError(
+            f"{error}; nothing was made, as far as can be seen: try again", error.status
+        ) from error
+    except ClusterError as error:
+        if error.status == HTTPStatus.CONFLICT and (found := find()) is not None:
+            return found
+        raise
 
 
-def last_part(text: str) -> str:
-    """What is behind the objects that libraries put before a reason, on one line."""
-    text = re.sub(r" \(_ssl\.c:\d+\)", "", " ".join(text.split()))
-    return text[-_LONGEST_REASON:].rsplit(": ", 1)[-1].strip("()'\" ")
+def unless_gone(delete: Callable[..., Any], *names: str, **arguments: Any) -> None:
+    """Delete what was there just now; that it is gone is no mistake.
+
+    Args:
+        delete: A method of the client.
+        names: What to delete.
+        arguments: Of the method.
+
+    Raises:
+        ClusterError: The server refuses, or cannot be reached.
+    """
+    try:
+        delete(*names, **arguments)
+    except ClusterError as error:
+        if error.status != HTTPStatus.NOT_FOUND:
+            raise
 
 
 def _asks_for_login(answer: urllib3.BaseHTTPResponse) -> bool:
     """A refusal, a redirect to a login page, or that page: the API itself has neither."""
     if answer.status == HTTPStatus.UNAUTHORIZED or 300 <= answer.status < 400:
         return True
-    is_page = answer.headers.get("Content-Type", "").startswith("text/html")
-    return is_page and answer.status in (HTTPStatus.OK, HTTPStatus.FORBIDDEN)
+    return _is_page(answer) and answer.status in (HTTPStatus.OK, HTTPStatus.FORBIDDEN)
+
+
+def _is_page(answer: urllib3.BaseHTTPResponse) -> bool:
+    return answer.headers.get("Content-Type", "").startswith("text/html")
 
 
 def _reason(answer: urllib3.BaseHTTPResponse) -> str:
@@ -178,8 +214,7 @@ def _reason(answer: urllib3.BaseHTTPResponse) -> str:
     text = answer.data.decode(errors="replace")
     with suppress(ValueError, AttributeError, TypeError):
         text = _said(json.loads(text))
-    is_page = answer.headers.get("Content-Type", "").startswith("text/html")
-    lines = [] if is_page else text.strip().splitlines()
+    lines = [] if _is_page(answer) else text.strip().splitlines()
     line = lines[0].strip() if lines else str(answer.reason)
     return line if len(line) <= _LONGEST_REASON else f"{line[:_LONGEST_REASON]}..."
 

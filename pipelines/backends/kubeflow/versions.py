@@ -12,8 +12,8 @@ from typing import Any
 
 from cluster.settings import Cluster
 from pipelines.backends.base import Version, task_order
-from pipelines.backends.kubeflow.acting import created, unless_gone
 from pipelines.backends.kubeflow.server import Server, listed, named, seconds_of
+from pipelines.backends.kubeflow.session import created, unless_gone
 from pipelines.placement import uploaded_settings
 from pipelines.registry import Package
 from sub_module.errors import ClusterError, RunError

@@ -45,7 +45,7 @@ class Place:
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits, and nobody's own settings count."""
-    monkeypatch.setattr("pipelines.backends.kubeflow.session.PAUSES_SECONDS", (0.0, 0.0, 0.0))
+    monkeypatch.setattr("cluster.api.PAUSES_SECONDS", (0.0, 0.0, 0.0))
     monkeypatch.setattr("pipelines.backends.kubeflow.follow.POLL_SECONDS", 0.0)
     for name in ("KUBERNETES_SERVICE_HOST", "KF_PIPELINES_SA_TOKEN_PATH"):
         monkeypatch.delenv(name, raising=False)

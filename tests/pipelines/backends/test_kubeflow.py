@@ -210,6 +210,24 @@ def test_logs(place: Place, package: Package) -> None:
     assert backend.logs(started.id, "train")["train"].strip() == "EIR 0.9"
     with pytest.raises(RunError, match="deploy has no pod"):
         backend.logs(started.name, "deploy")
+    with pytest.raises(RunError, match="has no step trai, but record, train, evaluate"):
+        backend.logs(started.name, "trai")
+
+
+def test_logs_while_a_container_waits_for_its_image(place: Place, package: Package) -> None:
+    backend = place.backend()
+    backend.upload(package)
+    place.kfp.play = Play(logs={"record": "30 images"}, hangs={"train"}, moves=4)
+    started = backend.run("plates", "v1", {})
+    with pytest.raises(RunError, match="goes on"):
+        backend.wait(started.name, 0)
+    run = place.kfp.runs[started.id]
+    place.pods(run)
+    (waiting,) = (node.pod for node in run.nodes if node.path.endswith("train.executor(0)"))
+    del place.kubernetes.logs["plateflow", waiting, "main"]
+    assert backend.logs(started.name) == {"record": "30 images"}
+    with pytest.raises(RunError, match=f"log of pod {waiting}: .* is waiting to start"):
+        backend.logs(started.name, "train")
 
 
 def test_terminate(place: Place, package: Package) -> None:
@@ -230,7 +248,12 @@ def test_terminate(place: Place, package: Package) -> None:
     with pytest.raises(RunError, match="there is no run nobody"):
         backend.terminate("nobody")
     # It goes on under its name.
-    assert backend.run("plates", "v1", {}).name == started.name
+    again = backend.run("plates", "v1", {})
+    assert again.name == started.name
+    # One whose workflow is gone never comes to its end.
+    backend.terminate(again.id)
+    backend.delete(again.id)
+    assert [run.id for run in backend.runs()] == [started.id]
 
 
 def test_delete(place: Place, package: Package) -> None:
@@ -349,7 +372,10 @@ def test_one_user(place: Place, package: Package, tmp_path: Any) -> None:
         kfp.play = Play(moves=AT_ONCE)
         one = Place(kfp, place.kubernetes)
         backend = one.backend()
-        backend.upload(package)
+        with pytest.raises(RunError, match="set PLATEFLOW_NAMESPACE=kubeflow"):
+            backend.upload(package)
+        assert kfp.pipelines == {}
+        one.backend(namespace="kubeflow").upload(package)
         with pytest.raises(RunError, match="set PLATEFLOW_NAMESPACE=kubeflow"):
             backend.run("plates", "v1", {})
         assert place.kubernetes.objects("persistentvolumeclaims") == []
@@ -391,6 +417,8 @@ def test_sdk_keeps_quiet(
     backend = place.backend()
     backend.upload(package)
     backend.wait(backend.run("plates", "v1", {}).name)
+    backend.add_schedule("nightly", "@daily", "plates", "v1", {})
+    assert (len(backend.runs()), len(backend.schedules())) == (1, 1)
     assert capfd.readouterr() == ("", "")
     assert [str(found.message) for found in recwarn] == []
     assert context.read_text() == before

@@ -86,8 +86,11 @@ def test_from_upload_to_report(shell: Shell, place: Place, tmp_path: Path) -> No
     _, listed, _ = shell("versions")
     assert listed.splitlines()[1].startswith("plates/v1  ")
     _, listed, _ = shell("runs")
-    assert listed.splitlines()[1].split()[:2] == [name, "succeeded"]
-    assert shell("upload", *V1)[:2] == (0, "plates/v1\n")
+    (run,) = place.kfp.runs.values()
+    assert listed.splitlines()[1].split()[:3] == [name, run.id, "succeeded"]
+    code, output, errors = shell("upload", *V1)
+    assert (code, output) == (0, "plates/v1\n")
+    assert errors == "uploaded already, with the same content; nothing to do\n"
     line = shell.fails("upload-and-run", *V1, "--no-run-uploaded")
     assert "uploaded already" in line
 

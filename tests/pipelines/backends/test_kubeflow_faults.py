@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import Any, Literal
@@ -11,7 +12,7 @@ import pytest
 from pipelines.backends.kubeflow import KubeflowBackend
 from pipelines.registry import Package
 from sub_module.errors import ClusterError, PlateflowError
-from tests.pipelines.backends.conftest import Place
+from tests.pipelines.backends.conftest import AT_ONCE, Place
 from tests.servers.kfp import Play, needs_swagger
 
 pytestmark = needs_swagger
@@ -160,14 +161,17 @@ def test_deleting_twice_is_deleting(place: Place, package: Package) -> None:
     assert place.kfp.versions == {}
 
 
-def test_terminate_whose_answer_is_lost(place: Place, package: Package) -> None:
+@pytest.mark.parametrize(("moves", "state"), [(1, "CANCELING"), (AT_ONCE, "FAILED")])
+def test_terminate_whose_answer_is_lost(
+    place: Place, package: Package, moves: int, state: str
+) -> None:
     backend = place.backend()
     backend.upload(package)
-    place.kfp.play = Play(hangs={"train"})
+    place.kfp.play = Play(hangs={"train"}, moves=moves)
     started = backend.run("plates", "v1", {})
     place.kfp.fail("POST .*:terminate", when="after")
     backend.terminate(started.name)
-    assert place.kfp.runs[started.id].state == "CANCELING"
+    assert place.kfp.runs[started.id].state == state
 
 
 def test_server_away_while_a_run_goes_on(place: Place, package: Package) -> None:
@@ -178,6 +182,10 @@ def test_server_away_while_a_run_goes_on(place: Place, package: Package) -> None
     assert backend.wait(started.name).state == "succeeded"
     assert fault.hits == 9
     assert place.shown.getvalue().count("asking again") == 1
+    # Nobody waits for it longer than for the run.
+    place.kfp.fail(r"GET .*/runs/[0-9a-f-]{36}$", 503, times=math.inf)
+    with pytest.raises(ClusterError, match="says 503"):
+        backend.wait(started.id, 0)
 
 
 @pytest.mark.parametrize(
@@ -185,11 +193,14 @@ def test_server_away_while_a_run_goes_on(place: Place, package: Package) -> None
     [
         pytest.param(
             {"kfp_host": "http://127.0.0.1:1"},
-            "at http://127.0.0.1:1 cannot be reached: ",
+            "at http://127.0.0.1:1 cannot be reached: Connection refused",
             id="nobody listens",
         ),
         pytest.param(
-            {"kfp_host": "http://no.such.host.invalid"}, "cannot be reached: ", id="no such host"
+            {"kfp_host": "http://no.such.host.invalid"},
+            # What it says in brackets behind that is the system's.
+            "at http://no.such.host.invalid cannot be reached: Failed to resolve",
+            id="no such host",
         ),
         pytest.param(
             {"kfp_host": "kubeflow.example.com"}, "expected http:// or https://", id="no scheme"
@@ -204,6 +215,7 @@ def test_hosts_and_namespaces(
         place.backend(**settings).upload(package)
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
+    assert "no answer in" not in str(caught.value), "nobody waited"
     assert place.kfp.pipelines == {}
 
 
@@ -223,10 +235,25 @@ def test_something_else_answers(place: Place) -> None:
         assert url in str(caught.value)
 
 
+@pytest.mark.parametrize("where", ["healthz", "runs"])
+def test_path_that_is_another(place: Place, where: str) -> None:
+    """Kubeflow's dashboard answers everything with its page."""
+    place.kfp.fail(where, 200, headers={"Content-Type": "text/html"})
+    with pytest.raises(ClusterError, match=r"asks for a login: .* another path, such as /pipeline"):
+        place.backend().runs()
+
+
+def test_plain_host_that_is_asked_with_tls(place: Place) -> None:
+    url = place.kfp.url.replace("http:", "https:")
+    with pytest.raises(ClusterError, match="does not speak TLS: set PLATEFLOW_KFP_HOST to http:"):
+        place.backend(kfp_host=url).runs()
+
+
 def test_host_that_never_answers(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipelines.backends.kubeflow.session._READ_SECONDS", 0.05)
+    monkeypatch.setattr("cluster.api._LONG_SECONDS", 0.04)
     fault = place.kfp.fail("healthz", 200, delay_seconds=0.2, times=9)
-    with pytest.raises(ClusterError, match=r"does not answer in 0\.05 s"):
+    with pytest.raises(ClusterError, match=r"does not answer in 0\.05\d* s"):
         place.backend().versions()
     assert fault.hits == 1, "each time would take as long"
 

@@ -170,8 +170,9 @@ def test_certificates(tmp_path: Path, kubernetes: Kubernetes, dex: Dex) -> None:
         assert place.backend(kfp_ca=authority.file, **FORM).versions() == []
         assert dex.num_logins == 1
         (tmp_path / "no.pem").write_text("no certificate")
-        assert "PLATEFLOW_KFP_CA" in refused(place, kfp_ca=tmp_path / "no.pem", **FORM)
-        assert "No such file" in refused(place, kfp_ca=tmp_path / "none.pem", **FORM)
+        for file, reason in (("no.pem", "no certificates"), ("none.pem", "No such file")):
+            line = refused(place, kfp_ca=tmp_path / file, **FORM)
+            assert f"PLATEFLOW_KFP_CA: {tmp_path / file}: {reason}" in line
     with serve_kfp(tmp_path, multi_user=True, tls=authority.server("example.com")) as kfp:
         line = refused(Place(kfp, kubernetes), kfp_ca=authority.file)
         assert "certificate that does not verify" in line

@@ -13,6 +13,7 @@ from pipelines.registry import Package
 from tests.pipelines.backends.conftest import AT_ONCE, Place
 from tests.servers.kfp import Play, needs_swagger, serve_kfp
 from tests.servers.kubernetes import NAMESPACE, Kubernetes
+from tests.servers.kubernetes_access import rule_of
 
 pytestmark = needs_swagger
 
@@ -49,15 +50,7 @@ def _allow(kubernetes: Kubernetes, permissions: tuple[Permission, ...]) -> Path:
     file = kubernetes.allow("submitter", "submitter")
     rbac = "rbac.authorization.k8s.io"
     head = {"apiVersion": f"{rbac}/v1", "metadata": {"name": "submitter", "namespace": _PLACE}}
-    rules = [
-        {
-            "apiGroups": [one.group],
-            "resources": [one.resource],
-            "verbs": [one.verb],
-            **({"resourceNames": [one.name]} if one.name else {}),
-        }
-        for one in permissions
-    ]
+    rules = [rule_of(permission) for permission in permissions]
     kubernetes.put({**deepcopy(head), "kind": "Role", "rules": rules})
     account = {"kind": "ServiceAccount", "name": "submitter", "namespace": NAMESPACE}
     role = {"apiGroup": rbac, "kind": "Role", "name": "submitter"}

@@ -18,8 +18,9 @@ import psutil
 import pytest
 from rich.console import Console
 
+from components.records import RunRecord, read_steps
 from pipelines.backends.local import LocalBackend, component_order
-from pipelines.runs import RunRecord, read_steps, write_run
+from pipelines.runs import write_run
 from sub_module.errors import ConfigError, DataError, RunError
 from sub_module.files import read_json, write_json, write_text
 from tests.pipelines.tiny import CONFIG, tiny_package

@@ -43,11 +43,6 @@ def create_experiment(state: State, request: Request) -> dict[str, Any]:
     return made.shown()
 
 
-def get_experiment(state: State, request: Request) -> dict[str, Any]:
-    """By its id."""
-    return experiment_of(state, request.path["experiment_id"], "get").shown()
-
-
 def list_experiments(state: State, request: Request) -> dict[str, Any]:
     """Archived ones too."""
     namespace = state.namespace(request.query.get("namespace", ""))
@@ -63,22 +58,6 @@ def delete_experiment(state: State, request: Request) -> dict[str, Any]:
         message = f"Failed to delete experiment {experiment.id}. The default experiment cannot be"
         raise RefusedError("Aborted", f"BadRequestError: {message} deleted", f"{message} deleted")
     del state.experiments[experiment.id]
-    return {}
-
-
-def archive_experiment(state: State, request: Request) -> dict[str, Any]:
-    """With its runs; its schedules stop."""
-    experiment = experiment_of(state, request.path["experiment_id"], "archive")
-    experiment.storage_state = "ARCHIVED"
-    for run in state.runs.values():
-        if run.experiment_id == experiment.id:
-            run.storage_state = "ARCHIVED"
-    return {}
-
-
-def unarchive_experiment(state: State, request: Request) -> dict[str, Any]:
-    """Its runs stay archived."""
-    experiment_of(state, request.path["experiment_id"], "unarchive").storage_state = "AVAILABLE"
     return {}
 
 

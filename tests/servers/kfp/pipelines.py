@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from tests.servers.kfp.answers import RefusedError, exists, internal, invalid, not_found
@@ -41,32 +40,21 @@ def create_pipeline(state: State, request: Request) -> dict[str, Any]:
     if not name:
         raise invalid("name is required")
     state.authorize("create", "pipelines", namespace)
-    return _add_pipeline(
-        state,
-        Pipeline(
-            name,
-            body.get("display_name") or name,
-            body.get("description", ""),
-            namespace,
-            state.clock.now(),
-            tags=body.get("tags", {}),
-        ),
-    ).shown()
-
-
-def get_pipeline(state: State, request: Request) -> dict[str, Any]:
-    """By its id."""
-    return _pipeline(state, request.path["pipeline_id"], "get").shown()
-
-
-def get_pipeline_by_name(state: State, request: Request) -> dict[str, Any]:
-    """By its name; no namespace: in any."""
-    name, namespace = request.path["name"], state.namespace(request.query.get("namespace", ""))
-    state.authorize("get", "pipelines", namespace)
-    for pipeline in state.pipelines.values():
-        if folded(pipeline.name) == folded(name) and namespace in {"", pipeline.namespace}:
-            return pipeline.shown()
-    raise not_found("Namespace/Pipeline", f"{namespace}/{name}")
+    for other in state.pipelines.values():
+        if (folded(other.name), other.namespace) == (folded(name), namespace):
+            raise exists(
+                f"Failed to create a new pipeline. The name {name} already exists. "
+                "Please specify a new name"
+            )
+    made = Pipeline(
+        name,
+        body.get("display_name") or name,
+        body.get("description", ""),
+        namespace,
+        state.clock.now(),
+    )
+    state.pipelines[made.id] = made
+    return made.shown()
 
 
 def list_pipelines(state: State, request: Request) -> dict[str, Any]:
@@ -75,14 +63,6 @@ def list_pipelines(state: State, request: Request) -> dict[str, Any]:
     state.authorize("list", "pipelines", namespace)
     rows = [row for row in state.pipelines.values() if row.namespace == namespace]
     return listed("pipelines", *page(rows, request.query, _PIPELINE_FIELDS))
-
-
-def update_pipeline(state: State, request: Request) -> dict[str, Any]:
-    """Its display name and tags."""
-    pipeline = _pipeline(state, request.path["pipeline_id"], "update")
-    pipeline.display_name = request.body.get("display_name") or pipeline.display_name
-    pipeline.tags = request.body.get("tags", pipeline.tags)
-    return pipeline.shown()
 
 
 def delete_pipeline(state: State, request: Request) -> dict[str, Any]:
@@ -112,46 +92,10 @@ def get_version(state: State, request: Request) -> dict[str, Any]:
     return _version(state, request, "get").shown()
 
 
-def update_version(state: State, request: Request) -> dict[str, Any]:
-    """Its display name and tags."""
-    version = _version(state, request, "update")
-    version.display_name = request.body.get("display_name") or version.display_name
-    version.tags = request.body.get("tags", version.tags)
-    return version.shown()
-
-
 def delete_version(state: State, request: Request) -> dict[str, Any]:
     """Its runs stay."""
     del state.versions[_version(state, request, "delete").id]
     return {}
-
-
-def upload_pipeline(state: State, request: Request) -> dict[str, Any]:
-    """A pipeline with a first version of the same name."""
-    file_name, content = _file(request)
-    name = request.query.get("name") or request.query.get("display_name") or file_name
-    check_length("Pipeline.Name", name, 128)
-    namespace = state.namespace(request.query.get("namespace", ""))
-    _authorize_upload(state, namespace, "Failed to create a pipeline")
-    spec = parse_yaml(content)
-    display_name = request.query.get("display_name") or name
-    description = request.query.get("description", "")
-    pipeline = Pipeline(
-        name, display_name, description, namespace, state.clock.now(), tags=_tags(request)
-    )
-    shown = _add_pipeline(state, pipeline).shown()
-    version = Version(
-        pipeline.id,
-        name,
-        display_name,
-        description,
-        pipeline.created_at,
-        spec.shown(),
-        content,
-        request.query.get("code_source_url", ""),
-    )
-    state.versions[version.id] = version
-    return shown
 
 
 def upload_version(state: State, request: Request) -> dict[str, Any]:
@@ -162,7 +106,12 @@ def upload_version(state: State, request: Request) -> dict[str, Any]:
     check_length("PipelineVersion.Name", name, 127)
     if pipeline is None:
         raise invalid("Failed to create a pipeline version")
-    _authorize_upload(state, pipeline.namespace, "Failed to create a pipeline version")
+    if pipeline.namespace:
+        try:
+            state.authorize("create", "pipelines", pipeline.namespace)
+        except RefusedError as refusal:
+            # Uploads do not say that it is a matter of rights.
+            raise invalid("Failed to create a pipeline version") from refusal
     version = Version(
         pipeline.id,
         name,
@@ -171,8 +120,6 @@ def upload_version(state: State, request: Request) -> dict[str, Any]:
         state.clock.now(),
         parse_yaml(content).shown(),
         content,
-        request.query.get("code_source_url", ""),
-        tags=_tags(request),
     )
     names = {folded(v.name) for v in state.versions.values() if v.pipeline_id == pipeline.id}
     if folded(name) in names:
@@ -182,17 +129,6 @@ def upload_version(state: State, request: Request) -> dict[str, Any]:
         )
     state.versions[version.id] = version
     return version.shown()
-
-
-def _add_pipeline(state: State, pipeline: Pipeline) -> Pipeline:
-    for other in state.pipelines.values():
-        if (folded(other.name), other.namespace) == (folded(pipeline.name), pipeline.namespace):
-            raise exists(
-                f"Failed to create a new pipeline. The name {pipeline.name} already exists. "
-                "Please specify a new name"
-            )
-    state.pipelines[pipeline.id] = pipeline
-    return pipeline
 
 
 def _pipeline(state: State, key: str, verb: str) -> Pipeline:
@@ -229,24 +165,6 @@ def _file(request: Request) -> tuple[str, bytes]:
     if len(content) > _MAX_FILE_BYTES or not is_text:
         raise invalid("Failed to read a pipeline spec file")
     return name, content
-
-
-def _authorize_upload(state: State, namespace: str, otherwise: str) -> None:
-    if not state.multi_user or not namespace:
-        return
-    try:
-        state.authorize("create", "pipelines", namespace)
-    except RefusedError as refusal:
-        # Uploads do not say that it is a matter of rights.
-        raise invalid(otherwise) from refusal
-
-
-def _tags(request: Request) -> dict[str, str]:
-    try:
-        tags: dict[str, str] = json.loads(request.query.get("tags") or "{}")
-    except ValueError as error:
-        raise invalid("Failed to parse tags query parameter") from error
-    return tags
 
 
 def listed(name: str, found: list[Any], total: int, following: str) -> dict[str, Any]:

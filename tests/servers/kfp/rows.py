@@ -55,7 +55,6 @@ class Pipeline:
     namespace: str
     created_at: int
     id: str = field(default_factory=new_id)
-    tags: dict[str, str] = field(default_factory=dict)
 
     def shown(self) -> dict[str, Any]:
         """See the API's Pipeline."""
@@ -66,7 +65,6 @@ class Pipeline:
             description=self.description,
             created_at=moment(self.created_at),
             namespace=self.namespace,
-            tags=self.tags,
         )
 
 
@@ -81,9 +79,7 @@ class Version:
     created_at: int
     spec: dict[str, Any]
     yaml: bytes
-    code_source_url: str = ""
     id: str = field(default_factory=new_id)
-    tags: dict[str, str] = field(default_factory=dict)
 
     def shown(self) -> dict[str, Any]:
         """See the API's PipelineVersion."""
@@ -94,9 +90,7 @@ class Version:
             display_name=self.display_name,
             description=self.description,
             created_at=moment(self.created_at),
-            code_source_url=self.code_source_url,
             pipeline_spec=self.spec,
-            tags=self.tags,
         )
 
 

@@ -147,15 +147,6 @@ class Run:
                 node.turn(state, now)
         self.turn(state, now)
 
-    def again(self, now: int) -> None:
-        """Try what failed once more."""
-        for node in self.nodes:
-            if node.state == "FAILED":
-                node.state, node.started, node.ended = "", _NEVER, _NEVER
-        self.nodes[0].turn("RUNNING", now)
-        self.node("root").turn("RUNNING", now)
-        self.turn("RUNNING", now)
-
     def shown(self) -> dict[str, Any]:
         """See the API's Run."""
         # In no order that means anything.

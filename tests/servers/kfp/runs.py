@@ -147,28 +147,6 @@ def delete_run(state: State, request: Request) -> dict[str, Any]:
     return {}
 
 
-def archive_run(state: State, request: Request) -> dict[str, Any]:
-    """Put it out of sight of the user interface."""
-    run_of(state, request.path["run_id"], "archive").storage_state = "ARCHIVED"
-    return {}
-
-
-def unarchive_run(state: State, request: Request) -> dict[str, Any]:
-    """Not before its experiment."""
-    run = run_of(state, request.path["run_id"], "unarchive")
-    experiment = state.experiments.get(run.experiment_id)
-    if experiment is None:
-        raise not_found("Experiment", run.experiment_id)
-    if experiment.storage_state == "ARCHIVED":
-        reason = (
-            f"Failed to unarchive run {run.id} as experiment {experiment.id} must be un-archived "
-            "first"
-        )
-        raise RefusedError("FailedPrecondition", f"FailedPreconditionError: {reason}", reason)
-    run.storage_state = "AVAILABLE"
-    return {}
-
-
 def terminate_run(state: State, request: Request) -> dict[str, Any]:
     """It is cancelled, and has failed when that is done."""
     run = run_of(state, request.path["run_id"], "terminate")
@@ -178,15 +156,6 @@ def terminate_run(state: State, request: Request) -> dict[str, Any]:
         raise invalid(f"Failed to terminate a run {run.id}. Row not found")
     # The server writes no history of this.
     run.state = "CANCELING"
-    return {}
-
-
-def retry_run(state: State, request: Request) -> dict[str, Any]:
-    """Go on where one has failed."""
-    run = run_of(state, request.path["run_id"], "retry")
-    if run.state != "FAILED":
-        raise internal(f"Failed to retry run {run.id} as it does not allow retries")
-    run.again(state.clock.now())
     return {}
 
 

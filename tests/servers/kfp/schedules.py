@@ -70,11 +70,6 @@ def create_schedule(state: State, request: Request) -> dict[str, Any]:
     return schedule.shown()
 
 
-def get_schedule(state: State, request: Request) -> dict[str, Any]:
-    """By its id."""
-    return _schedule(state, request, "get").shown()
-
-
 def list_schedules(state: State, request: Request) -> dict[str, Any]:
     """Of an experiment, or of a namespace."""
     namespace = state.namespace(request.query.get("namespace", ""))

@@ -1,4 +1,4 @@
-"""The parts of a cluster that runs need, looked at one by one."""
+"""What a cluster has of what runs need, looked at one by one."""
 
 from __future__ import annotations
 
@@ -173,10 +173,11 @@ def _volume(case: Case) -> Check:
     if phase == "Lost":
         return Check("volume", False, says, "its disk is gone: delete the claim, restore the data")
     if different := differences(claim, wanted):
-        remedy = (
-            f"another claim, or take this one as it is: --set cluster.volume.size={size} "
-            f"--set cluster.volume.access_mode={modes[0]}"
-        )
+        as_it_is = {"size": size, "access_mode": modes[0]}
+        if wanted.storage_class is not None:
+            as_it_is["storage_class"] = claim.spec.storage_class_name or "null"
+        sets = " ".join(f"--set cluster.volume.{key}={value}" for key, value in as_it_is.items())
+        remedy = f"another claim, or take this one as it is: {sets}"
         return Check("volume", False, f"claim {wanted.name} {'; '.join(different)}", remedy)
     if phase == "Pending":
         return Check(
