@@ -17,9 +17,14 @@ from components.parameters import COMPILED
 from components.run_config import run_config
 from components.user_data import WEIGHTS
 from pipelines.backends.base import Version
-from pipelines.backends.kubeflow.follow import follow
+from pipelines.backends.kubeflow.follow import follow, states_of
 from pipelines.backends.kubeflow.logs import begun_tasks, failed_tasks, log_of, where_logs_are
-from pipelines.backends.kubeflow.runs import KubeflowRun, Runs, refuse_under_way
+from pipelines.backends.kubeflow.runs import (
+    KubeflowRun,
+    Runs,
+    parameters_of,
+    refuse_under_way,
+)
 from pipelines.backends.kubeflow.schedules import Schedule, Schedules
 from pipelines.backends.kubeflow.server import Server
 from pipelines.backends.kubeflow.versions import Stored, Versions
@@ -315,10 +320,12 @@ class KubeflowBackend:
         lines = log.splitlines()
         for line in lines[-_LINES_SHOWN:]:
             self._say(f"[{task}] {line}")
+        report = _report_of(found)
         said = [line.strip() for line in lines if line.strip().startswith(_MENDABLE)]
         if said:
-            raise RunError(f"{task}: {said[-1].removeprefix(_MENDABLE)}")
-        return replace(record, error=f"step {task} failed; all of its log: `logs {record.name}`")
+            raise RunError(f"{task}: {said[-1].removeprefix(_MENDABLE)}{report}")
+        line = f"step {task} failed; all of its log: `logs {record.name}`{report}"
+        return replace(record, error=line)
 
     def _say(self, line: str) -> None:
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
@@ -329,6 +336,14 @@ def _name_of(stored: Stored, config: Mapping[str, Any]) -> str:
     text = json.dumps([config, stored.version.content], sort_keys=True)
     short = hashlib.sha256(text.encode()).hexdigest()[:8]
     return f"{stored.version.pipeline}-{stored.version.version}-{short}"
+
+
+def _report_of(found: Any) -> str:
+    """Where the report of a failed run is, such as of one whose model was refused; else nothing."""
+    (state,) = states_of(found, ["report"])
+    if state.status != "done":
+        return ""
+    return f"; report: runs/{parameters_of(found)['run']}/report.html on the volume"
 
 
 def _names_files(config: Mapping[str, Any]) -> bool:

@@ -159,7 +159,8 @@ def created(create: Callable[[], Made], find: Callable[[], Made | None]) -> Made
         find: Looks for it by name.
 
     Raises:
-        ClusterError: The server refuses; or the answer was lost, and nothing was made.
+        ClusterError: The server refuses; or the answer was lost, and nothing was made or nobody
+            knows.
     """
     try:
         return create()
@@ -169,7 +170,15 @@ def created(create: Callable[[], Made], find: Callable[[], Made | None]) -> Made
             raise
         for pause in (0.0, *api.PAUSES_SECONDS):
             time.sleep(pause)
-            if (found := find()) is not None:
+            try:
+                found = find()
+            except AwayError as away:
+                raise ClusterError(
+                    f"{error}; whether it was made cannot be seen now: the same command looks "
+                    "before it tries again",
+                    away.status,
+                ) from away
+            if found is not None:
                 return found
         raise ClusterError(
             f"{error}; nothing was made, as far as can be seen: try again", error.status

@@ -180,6 +180,25 @@ def test_failed_step(place: Place, package: Package) -> None:
     assert backend.wait(again.name).state == "succeeded"
 
 
+def test_refused_model_has_a_report(place: Place, package: Package) -> None:
+    """The report hangs on deploy as its exit hook: its pods are not deploy's."""
+    backend = place.backend()
+    backend.upload(package)
+    place.kfp.play = Play(
+        fails={"deploy": "error: EIR 0.5 is below 0.9"}, logs={"report": "written"}, moves=AT_ONCE
+    )
+    started = backend.run("plates", "v1", {})
+    assert backend.wait(started.name).state == "failed"
+    place.pods(place.kfp.runs[started.id])
+    report = f"runs/{started.name}/report.html"
+    line = rf"^deploy: EIR 0\.5 is below 0\.9; report: {report} on the volume$"
+    with pytest.raises(RunError, match=line):
+        backend.wait(started.name)
+    assert "[report] done in" in place.shown.getvalue()
+    assert backend.logs(started.name, "deploy")["deploy"].startswith("error: EIR")
+    assert backend.logs(started.name, "report")["report"] == "written"
+
+
 def test_log_without_kubernetes(
     place: Place, package: Package, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -85,6 +85,26 @@ def test_cut_before_the_server_acts(
     assert len(getattr(place.kfp, rows)) == 1
 
 
+def test_server_that_goes_away_after_it_has_acted(place: Place, package: Package) -> None:
+    backend = place.backend()
+    backend.upload(package)
+    place.kfp.fail(r"POST .*/runs$", when="after")
+    looking = place.kfp.fail(r"GET .*/runs\?", 503, times=0)
+
+    create = backend._runs._server.client.runs.run_service_create_run
+
+    def then_away(body: Any) -> object:
+        looking.times = math.inf
+        return create(body)
+
+    backend._runs._server.client.runs.run_service_create_run = then_away
+    with pytest.raises(ClusterError, match=r"cut: .*whether it was made cannot be seen now"):
+        backend.run("plates", "v1", {})
+    looking.times = 0
+    assert place.backend().run("plates", "v1", {}).state == "running"
+    assert len(place.kfp.runs) == 1
+
+
 def test_two_upload_the_same_at_a_time(place: Place, package: Package) -> None:
     """Whoever is second gets 409, and finds what the first has made."""
     backend, first = place.backend(), place.backend()

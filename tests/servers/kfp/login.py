@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Mapping
 from typing import Literal, Protocol
 from urllib.parse import parse_qs, quote, urlencode
@@ -69,15 +68,13 @@ class Dex:
         self,
         user: str,
         password: str,
-        session_seconds: float = 3600,
         turns_away: Literal["redirect", "401", "page"] = "redirect",
     ) -> None:
         self._user = user
         self._password = password
-        self._seconds = session_seconds
         self.turns_away = turns_away
         self.num_logins = 0
-        self._sessions: dict[str, float] = {}
+        self._sessions: set[str] = set()
         # Of a login under way: what was asked for at first.
         self._states: dict[str, str] = {}
         self._codes: dict[str, str] = {}
@@ -90,7 +87,7 @@ class Dex:
         """See `Gate`."""
         for part in headers.get("cookie", "").split(";"):
             name, _, value = part.strip().partition("=")
-            if name == _COOKIE and self._sessions.get(value, 0) > time.monotonic():
+            if name == _COOKIE and value in self._sessions:
                 return True
         return False
 
@@ -162,7 +159,7 @@ class Dex:
         if state is None or state != asked.get("state"):
             return as_page(403, "<html>Login Failed: invalid code</html>")
         session = secrets.token_urlsafe(16)
-        self._sessions[session] = time.monotonic() + self._seconds
+        self._sessions.add(session)
         self.num_logins += 1
         cookie = f"{_COOKIE}={session}; Path=/; HttpOnly"
         return _go(302, self._states.pop(state), {"Set-Cookie": cookie})

@@ -64,9 +64,12 @@ class Play:
         if run.state == "PENDING":
             run.begin(now)
             return
+        failed = {task for task in run.order if run.task(task).state == "FAILED"}
         for task in run.order:
-            state = run.node("root", task).state
-            if state == "SUCCEEDED":
+            state = run.task(task).state
+            if state in {"SUCCEEDED", "FAILED"}:
+                continue
+            if failed and run.hooked.get(task) not in failed:
                 continue
             if not state:
                 run.logs[task] = self.logs.get(task, "")
@@ -74,11 +77,10 @@ class Play:
             elif task in self.fails:
                 run.logs[task] = self.fails[task]
                 run.end_task(task, "FAILED", now)
-                run.finish("FAILED", now)
             elif task not in self.hangs:
                 run.end_task(task, "SUCCEEDED", now)
             return
-        run.finish("SUCCEEDED", now)
+        run.finish("FAILED" if failed else "SUCCEEDED", now)
 
 
 class Executed:
@@ -134,9 +136,9 @@ class Executed:
         text = _COLOUR.sub("", self._log.read_text(encoding="utf-8", errors="replace"))
         for line in text.splitlines():
             begun, ended = _BEGUN.search(line), _ENDED.search(line)
-            if begun and not run.node("root", begun[1]).state:
+            if begun and not run.task(begun[1]).state:
                 run.begin_task(begun[1], now)
-            if ended and run.node("root", ended[1]).state == "RUNNING":
+            if ended and run.task(ended[1]).state == "RUNNING":
                 state = "SUCCEEDED" if ended[2] == "SUCCESS" else "FAILED"
                 run.end_task(ended[1], state, now)
         for task in run.order:

@@ -10,20 +10,14 @@ from typing import Any
 
 
 class Clock:
-    """Whole seconds, as the server stores them.
-
-    Attributes:
-        stands: All is created in the same second: what is newer is then anybody's guess.
-    """
+    """Whole seconds, as the server stores them."""
 
     def __init__(self) -> None:
-        self.stands = False
         self._last = int(time.time())
 
     def now(self) -> int:
         """Seconds since the epoch; each time later than the time before."""
-        if not self.stands:
-            self._last = max(int(time.time()), self._last + 1)
+        self._last = max(int(time.time()), self._last + 1)
         return self._last
 
 

@@ -83,7 +83,6 @@ class Run:
     history: list[tuple[int, str]] = field(default_factory=list)
     nodes: list[Node] = field(default_factory=list)
     logs: dict[str, str] = field(default_factory=dict)
-    # The parameters with what the server writes into them.
     arguments: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -93,7 +92,13 @@ class Run:
         tasks = self.spec.tasks
         after = {name: task.get("dependentTasks", []) for name, task in tasks.items()}
         self.order = list(TopologicalSorter(after).static_order())
-        self.nodes = _nodes(self.workflow, self.order, tasks)
+        # What runs even after another task has failed hangs on that one as its exit hook.
+        self.hooked = {
+            name: task["dependentTasks"][-1]
+            for name, task in tasks.items()
+            if task.get("triggerPolicy", {}).get("strategy") == "ALL_UPSTREAM_TASKS_COMPLETED"
+        }
+        self.nodes = _nodes(self.workflow, self.order, tasks, self.hooked)
 
     @property
     def is_over(self) -> bool:
@@ -112,6 +117,11 @@ class Run:
         path = ".".join((self.workflow, *names))
         return next(node for node in self.nodes if node.path == path)
 
+    def task(self, name: str, *below: str) -> Node:
+        """A task's node, or one below it."""
+        hook = [f"{self.hooked[name]}.onExit"] if name in self.hooked else []
+        return self.node("root", *hook, ".".join((name, *below)))
+
     def attempts(self, task: str) -> list[Node]:
         """The pods of a task: more than one where it is tried again."""
         return [node for node in self.nodes if node.task == task]
@@ -125,8 +135,9 @@ class Run:
 
     def begin_task(self, task: str, now: int) -> None:
         """Its driver has ended, and its pod runs."""
-        self.node("root", f"{task}-driver").turn("SUCCEEDED", now)
-        for node in (self.node("root", task), self.node("root", task, "executor")):
+        driver = f"{self.task(task).path}-driver"
+        next(node for node in self.nodes if node.path == driver).turn("SUCCEEDED", now)
+        for node in (self.task(task), self.task(task, "executor")):
             node.turn("RUNNING", now)
         if not self.attempts(task)[0].state:
             self.attempts(task)[0].turn("RUNNING", now)
@@ -135,10 +146,10 @@ class Run:
         """Its pod, or its last attempt, has ended so."""
         for attempt in self.attempts(task)[: None if state == "FAILED" else 1]:
             attempt.turn(state, now)
-        executor = self.node("root", task, "executor")
+        executor = self.task(task, "executor")
         if executor.state != state:
             executor.turn(state, now)
-        self.node("root", task).turn(state, now)
+        self.task(task).turn(state, now)
 
     def finish(self, state: str, now: int) -> None:
         """All that still runs ends so, and with it the run."""
@@ -214,7 +225,9 @@ class Run:
             }
 
 
-def _nodes(workflow: str, order: list[str], tasks: dict[str, Any]) -> list[Node]:
+def _nodes(
+    workflow: str, order: list[str], tasks: dict[str, Any], hooked: dict[str, str]
+) -> list[Node]:
     top, root = Node(workflow), Node(f"{workflow}.root")
     driver = Node(f"{workflow}.root-driver", "system-dag-driver")
     driver.children.append(root)
@@ -224,6 +237,8 @@ def _nodes(workflow: str, order: list[str], tasks: dict[str, Any]) -> list[Node]
         retries = int(tasks[name].get("retryPolicy", {}).get("maxRetryCount", 0))
         again = "retry-" if "retryPolicy" in tasks[name] else ""
         path = f"{root.path}.{name}"
+        if name in hooked:
+            path = f"{root.path}.{hooked[name]}.onExit.{name}"
         prepares = Node(f"{path}-driver", "system-container-driver")
         whole, executor = Node(path), Node(f"{path}.executor")
         attempts = [executor]

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
-
-import yaml
 
 from tests.servers.kfp.answers import RefusedError, internal, invalid, not_found
 from tests.servers.kfp.experiments import experiment_for
@@ -14,7 +11,7 @@ from tests.servers.kfp.pipelines import listed
 from tests.servers.kfp.play import Executed
 from tests.servers.kfp.rows import Experiment, Version, filled
 from tests.servers.kfp.run import Run
-from tests.servers.kfp.spec import Spec, check_parameters, parse_documents, parse_yaml, spec_of
+from tests.servers.kfp.spec import Spec, check_parameters, parse_yaml, spec_of
 from tests.servers.kfp.state import Request, State
 
 _FIELDS = {
@@ -48,17 +45,8 @@ def create_run(state: State, request: Request) -> dict[str, Any]:
     return start_run(state, experiment, body).shown()
 
 
-def start_run(
-    state: State, experiment: Experiment, body: dict[str, Any], by_api: bool = True
-) -> Run:
-    """Start what `body` describes.
-
-    Args:
-        state: All tables.
-        experiment: The run's.
-        body: As in a request.
-        by_api: Not by the controller of schedules, which fills in no macros.
-    """
+def start_run(state: State, experiment: Experiment, body: dict[str, Any]) -> Run:
+    """Start what `body` describes, as in a request."""
     source, spec, content = pipeline_source(state, body)
     now = state.clock.now()
     run = Run(
@@ -77,10 +65,7 @@ def start_run(
     )
     given = run.runtime_config.get("parameters") or {}
     check_parameters(spec, given)
-    # The workflow gets them so; the table keeps them as they were asked for.
-    run.arguments = {
-        name: _macros(value, run.id, now) if by_api else value for name, value in given.items()
-    }
+    run.arguments = dict(given)
     if state.executes is not None:
         state.progress[run.id] = Executed(run, state.executes, state.secret, state.folder)
     else:
@@ -94,28 +79,15 @@ def pipeline_source(state: State, body: dict[str, Any]) -> tuple[dict[str, Any],
     """What a run or a schedule runs: as the API shows it, its spec, and its YAML.
 
     Raises:
-        RefusedError: There is none, or both ways to name one are used.
+        RefusedError: There is none.
     """
-    reference, inline = body.get("pipeline_version_reference"), body.get("pipeline_spec")
-    if (reference is None) == (inline is None):
-        if reference is None:
-            raise internal("Failed to create a run due to error fetching manifest: empty manifest")
-        raise invalid("proto: syntax error: oneof v2beta1.Run.pipeline_source is already set")
-    if inline is not None:
-        spec = spec_of(inline)
-        documents = [spec.pipeline, *([spec.platform] if spec.platform else [])]
-        content = yaml.safe_dump_all(documents).encode()
-        return {"pipeline_spec": inline}, parse_documents(documents), content
-    version = _version(state, reference or {})
+    reference = body.get("pipeline_version_reference")
+    if reference is None:
+        raise internal("Failed to create a run due to error fetching manifest: empty manifest")
+    version = _version(state, reference)
     shown = {"pipeline_id": version.pipeline_id, "pipeline_version_id": version.id}
     spec = parse_yaml(version.yaml) if version.yaml else spec_of(version.spec)
     return {"pipeline_version_reference": shown}, spec, version.yaml
-
-
-def latest_version(state: State, pipeline_id: str) -> Version | None:
-    """The newest; of one second, any."""
-    rows = [row for row in state.versions.values() if row.pipeline_id == pipeline_id]
-    return max(rows, key=lambda row: row.created_at, default=None)
 
 
 def get_run(state: State, request: Request) -> dict[str, Any]:
@@ -171,21 +143,13 @@ def run_of(state: State, key: str, verb: str) -> Run:
 def _version(state: State, reference: dict[str, str]) -> Version:
     key = reference.get("pipeline_version_id", "")
     pipeline_id = reference.get("pipeline_id", "")
-    version = state.versions.get(key) if key else latest_version(state, pipeline_id)
+    version = state.versions.get(key)
     if version is None:
         # Not 404: the server takes it for a fault of its own.
-        raise internal(f"error fetching manifest: PipelineVersion {key or pipeline_id} not found")
+        raise internal(f"error fetching manifest: PipelineVersion {key} not found")
     if pipeline_id and version.pipeline_id != pipeline_id:
         raise internal(
             f"error fetching manifest: Pipeline version {key} belongs to pipeline "
             f"{version.pipeline_id} (not {pipeline_id})"
         )
     return version
-
-
-def _macros(value: Any, run_id: str, now: int) -> Any:
-    """A parameter with what the server writes into it."""
-    if not isinstance(value, str):
-        return value
-    written = datetime.fromtimestamp(now, UTC).strftime("%Y%m%d%H%M%S")
-    return value.replace("[[RunUUID]]", run_id).replace("[[CurrentTime]]", written)

@@ -12,8 +12,8 @@ from tests.servers.kfp.listing import page
 from tests.servers.kfp.pipelines import listed
 from tests.servers.kfp.rows import Schedule
 from tests.servers.kfp.run import Run
-from tests.servers.kfp.runs import latest_version, pipeline_source, start_run
-from tests.servers.kfp.spec import check_parameters, spec_of
+from tests.servers.kfp.runs import pipeline_source, start_run
+from tests.servers.kfp.spec import check_parameters
 from tests.servers.kfp.state import SERVER_NAMESPACE, Request, State
 
 # Not by its state.
@@ -49,7 +49,8 @@ def create_schedule(state: State, request: Request) -> dict[str, Any]:
         )
     state.authorize("create", "jobs", namespace)
     config = body.get("runtime_config") or {}
-    source = _source(state, body, config.get("parameters"))
+    source, spec, _ = pipeline_source(state, body)
+    check_parameters(spec, config.get("parameters"))
     now = state.clock.now()
     schedule = Schedule(
         body["display_name"],
@@ -117,25 +118,7 @@ def fire(state: State, schedule: Schedule) -> Run | None:
         **schedule.source,
     }
     experiment = experiment_for(state, schedule.experiment_id)
-    # With a version the workflow has lain ready since the schedule was made; without one, the
-    # controller asks the API for a run of the latest.
-    reference = schedule.source.get("pipeline_version_reference", {})
-    by_api = "pipeline_id" in reference and "pipeline_version_id" not in reference
-    return start_run(state, experiment, body, by_api)
-
-
-def _source(state: State, body: dict[str, Any], given: Any) -> dict[str, Any]:
-    """What it runs, as the API shows it; without a version it is the latest each time."""
-    reference = body.get("pipeline_version_reference") or {}
-    if reference.get("pipeline_id") and not reference.get("pipeline_version_id"):
-        version = latest_version(state, reference["pipeline_id"])
-        if version is None:
-            raise not_found("PipelineVersion", reference["pipeline_id"])
-        check_parameters(spec_of(version.spec), given)
-        return {"pipeline_version_reference": {"pipeline_id": reference["pipeline_id"]}}
-    source, spec, _ = pipeline_source(state, body)
-    check_parameters(spec, given)
-    return source
+    return start_run(state, experiment, body)
 
 
 def _check_trigger(trigger: dict[str, Any]) -> None:
@@ -147,10 +130,6 @@ def _check_trigger(trigger: dict[str, Any]) -> None:
                 "Schedule cron is not a supported format(https://godoc.org/github.com/robfig/cron)."
                 f" Error: {error}"
             ) from error
-    if "periodic_schedule" in trigger:
-        seconds = int(trigger["periodic_schedule"].get("interval_second", 0))
-        if seconds < 1:
-            raise invalid(f"Found invalid period schedule interval {seconds}")
 
 
 def _schedule(state: State, request: Request, verb: str) -> Schedule:

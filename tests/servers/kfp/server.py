@@ -252,7 +252,6 @@ def serve_kfp(
     login: Gate | None = None,
     tls: ssl.SSLContext | None = None,
     prefix: str = "",
-    address: tuple[str, int] = ("127.0.0.1", 0),
 ) -> Iterator[KfpServer]:
     """A KFP API server of this process.
 
@@ -262,10 +261,9 @@ def serve_kfp(
         login: What stands before it.
         tls: The server's own certificate; None: plain HTTP.
         prefix: Where it is behind a proxy, such as `/pipeline`.
-        address: Where it listens; port 0: a free one.
     """
     server = KfpServer(folder, multi_user, login, prefix)
-    http = _Http(address, _Handler)
+    http = _Http(("127.0.0.1", 0), _Handler)
     http.kfp = server
     if tls is not None:
         http.socket = tls.wrap_socket(http.socket, server_side=True, do_handshake_on_connect=False)
