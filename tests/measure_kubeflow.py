@@ -29,7 +29,9 @@ def main() -> None:
         serve_kfp(Path(folder), multi_user=True) as kfp,
         serve_kubernetes(Path(folder)) as kubernetes,
     ):
-        _timed("compile", "-m", "pipelines.plate_training", "--backend", "kubeflow")
+        _timed(
+            "compile", "-m", "pipelines.plate_training", "plate_training", "--backend", "kubeflow"
+        )
         os.environ |= {"KUBECONFIG": str(kubernetes.kubeconfig), "PLATEFLOW_KFP_HOST": kfp.url}
         _timed("doctor", "pipeline_utils.py", "doctor", "--backend", "kubeflow")
         _versions(kfp)
@@ -38,6 +40,7 @@ def main() -> None:
 def _timed(what: str, *arguments: str) -> None:
     began = time.perf_counter()
     done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False)
+    assert done.stdout, done.stderr
     seconds = time.perf_counter() - began
     print(f"{what}: {seconds:.1f} s, {len(done.stdout.splitlines())} lines")
 
