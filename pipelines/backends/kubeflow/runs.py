@@ -9,7 +9,7 @@ from typing import Any
 
 from components.records import RunRecord, State
 from pipelines.backends.kubeflow.server import Server, listed, named, seconds_of
-from pipelines.backends.kubeflow.session import created, unless_gone
+from pipelines.backends.kubeflow.session import created, first_of_name, unless_gone
 from pipelines.backends.kubeflow.versions import Stored
 from sub_module.errors import ClusterError, RunError
 
@@ -90,7 +90,7 @@ class Runs:
         service_account: str | None,
         earlier: Iterable[KubeflowRun],
     ) -> KubeflowRun:
-        """Start a version; never twice, though the answer be lost.
+        """Start a version; never twice, though the answer be lost or somebody else start it too.
 
         Args:
             name: Of the run.
@@ -115,14 +115,21 @@ class Runs:
             service_account=service_account,
         )
         before = {run.id for run in earlier}
-        return self.record(
-            created(
-                lambda: self._server.client.runs.run_service_create_run(body),
-                lambda: next(
-                    (run for run in self._attempts(name) if run.run_id not in before), None
-                ),
-            )
+
+        def new() -> list[Any]:
+            return [run for run in self._attempts(name) if run.run_id not in before]
+
+        made = created(
+            lambda: self._server.client.runs.run_service_create_run(body),
+            lambda: next(iter(new()), None),
         )
+        first = first_of_name(
+            made,
+            lambda: [run for run in new() if self.record(run).state == "running"],
+            lambda run: (run.created_at, run.run_id),
+            lambda run: self.delete(self.record(run)),
+        )
+        return self.record(first)
 
     def terminate(self, run: KubeflowRun) -> None:
         """Tell a run to end.
@@ -141,7 +148,7 @@ class Runs:
                 raise
 
     def delete(self, run: KubeflowRun) -> None:
-        """Delete a run that has ended; its files on the volume stay."""
+        """Delete a run; its files on the volume stay."""
         unless_gone(self._server.client.delete_run, run.id)
 
     def experiment(self, name: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from pipelines.backends.kubeflow.runs import Runs, parameters_of
 from pipelines.backends.kubeflow.server import Server, listed, named
-from pipelines.backends.kubeflow.session import created, unless_gone
+from pipelines.backends.kubeflow.session import created, first_of_name, unless_gone
 from pipelines.backends.kubeflow.versions import Stored
 from sub_module.errors import RunError
 
@@ -86,9 +86,17 @@ class Schedules:
         if present is None:
             made = created(
                 lambda: self._create(runs, name, cron, stored, parameters, service_account),
-                lambda: self._find(name),
+                lambda: next(iter(self._named(name)), None),
             )
-            return made, True
+            first = first_of_name(
+                made,
+                lambda: self._named(name),
+                lambda one: (one.created_at, one.recurring_run_id),
+                lambda one: self._delete(one.recurring_run_id),
+            )
+            present = _schedule(first)
+            if first.recurring_run_id == made.recurring_run_id:
+                return present, True
         wanted = (with_seconds(cron), stored.id, parameters["overrides"])
         if (present.cron, present.version_id, present.overrides) != wanted:
             raise RunError(
@@ -119,7 +127,10 @@ class Schedules:
         Raises:
             RunError: There is none.
         """
-        unless_gone(self._server.client.delete_recurring_run, self._existing(name).id)
+        self._delete(self._existing(name).id)
+
+    def _delete(self, schedule_id: str) -> None:
+        unless_gone(self._server.client.delete_recurring_run, schedule_id)
 
     def _existing(self, name: str) -> Schedule:
         found = self._find(name)
@@ -128,11 +139,14 @@ class Schedules:
         return found
 
     def _find(self, name: str) -> Schedule | None:
+        found = self._named(name)
+        return _schedule(found[0]) if found else None
+
+    def _named(self, name: str) -> list[Any]:
         page = self._server.client.list_recurring_runs(
             filter=named(name, "display_name"), namespace=self._server.namespace
         )
-        found = [one for one in page.recurring_runs or () if one.display_name == name]
-        return _schedule(found[0]) if found else None
+        return [one for one in page.recurring_runs or () if one.display_name == name]
 
     def _create(
         self,
@@ -142,21 +156,19 @@ class Schedules:
         stored: Stored,
         parameters: Mapping[str, Any],
         service_account: str | None,
-    ) -> Schedule:
-        return _schedule(
-            self._server.client.create_recurring_run(
-                experiment_id=runs.experiment(stored.version.pipeline),
-                job_name=name,
-                description=f"code {stored.commit or 'unknown'}",
-                cron_expression=with_seconds(cron),
-                # What was missed while the last one ran, or in a pause, is not made up for.
-                max_concurrency=1,
-                no_catchup=True,
-                params=dict(parameters),
-                pipeline_id=stored.pipeline_id,
-                version_id=stored.id,
-                service_account=service_account,
-            )
+    ) -> Any:
+        return self._server.client.create_recurring_run(
+            experiment_id=runs.experiment(stored.version.pipeline),
+            job_name=name,
+            description=f"code {stored.commit or 'unknown'}",
+            cron_expression=with_seconds(cron),
+            # What was missed while the last one ran, or in a pause, is not made up for.
+            max_concurrency=1,
+            no_catchup=True,
+            params=dict(parameters),
+            pipeline_id=stored.pipeline_id,
+            version_id=stored.id,
+            service_account=service_account,
         )
 
 

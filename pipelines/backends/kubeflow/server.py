@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 import certifi
 import urllib3
+from urllib3.exceptions import LocationParseError
 
 from cluster.api import KubernetesApi, connect
 from pipelines.backends.kubeflow.login import ClusterLogin, Login, login_of
@@ -192,7 +193,13 @@ def _place(settings: Settings) -> tuple[str, Login, urllib3.PoolManager]:
     )
     url = url.rstrip("/")
     if not url.startswith(("http://", "https://")):
-        raise ClusterError(f"PLATEFLOW_KFP_HOST: {shown_url(url)}: expected http:// or https://")
+        # Without them nobody can tell what of it is a password.
+        raise ClusterError("PLATEFLOW_KFP_HOST: expected http:// or https:// before the host")
+    try:
+        urllib3.util.parse_url(url)
+    except LocationParseError:
+        # Its cause would show the password.
+        raise ClusterError(f"PLATEFLOW_KFP_HOST: {shown_url(url)} is no URL") from None
     tls = _tls(settings)
     return url, login_of(settings, tls), urllib3.PoolManager(ssl_context=tls)
 

@@ -1,13 +1,14 @@
 """Requests to Kubeflow Pipelines: a time limit, other tries where they are safe, one error.
 
-`created` and `unless_gone` are for answers that are lost on their way.
+`created` and `unless_gone` are for answers that are lost on their way, `first_of_name` for names
+that two take at the same time.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from http import HTTPStatus
 from typing import Any, TypeVar
@@ -27,6 +28,8 @@ _AWAY = (429, 502, 503, 504)
 _REPEATABLE = ("GET", "DELETE")
 _REPEATABLE_ENDS = (":enable", ":disable")
 _LONGEST_REASON = 300
+# The server's times are whole seconds: so long after, all who asked in the same one see the same.
+SETTLE_SECONDS = 1.1
 
 Made = TypeVar("Made")
 
@@ -187,6 +190,34 @@ def created(create: Callable[[], Made], find: Callable[[], Made | None]) -> Made
         if error.status == HTTPStatus.CONFLICT and (found := find()) is not None:
             return found
         raise
+
+
+def first_of_name(
+    made: Made,
+    listed: Callable[[], Iterable[Made]],
+    order: Callable[[Made], Any],
+    withdraw: Callable[[Made], None],
+) -> Made:
+    """What counts of what has one name, where the server takes a name twice: the first.
+
+    Two who create the same at the same time both find it, and the second takes its own back.
+
+    Args:
+        made: What this process has made just now.
+        listed: All that have its name.
+        order: The moment in which one was made, and what tells those of one moment apart.
+        withdraw: Deletes what this process has made.
+    """
+    time.sleep(SETTLE_SECONDS)
+    try:
+        first = min(listed(), key=order, default=made)
+        if order(first) < order(made):
+            withdraw(made)
+            return first
+    except ClusterError:
+        # Nobody can look now; ours is there.
+        pass
+    return made
 
 
 def unless_gone(delete: Callable[..., Any], *names: str, **arguments: Any) -> None:

@@ -47,6 +47,7 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits, and nobody's own settings count."""
     monkeypatch.setattr("cluster.api.PAUSES_SECONDS", (0.0, 0.0, 0.0))
     monkeypatch.setattr("pipelines.backends.kubeflow.follow.POLL_SECONDS", 0.0)
+    monkeypatch.setattr("pipelines.backends.kubeflow.session.SETTLE_SECONDS", 0.0)
     for name in ("KUBERNETES_SERVICE_HOST", "KF_PIPELINES_SA_TOKEN_PATH"):
         monkeypatch.delenv(name, raising=False)
 

@@ -119,6 +119,54 @@ def test_two_upload_the_same_at_a_time(place: Place, package: Package) -> None:
     assert (len(place.kfp.pipelines), len(place.kfp.versions)) == (1, 1)
 
 
+def test_two_start_the_same_at_a_time(place: Place, package: Package) -> None:
+    """The server takes a name twice; whoever was second takes back and follows the first."""
+    backend, first = place.backend(), place.backend()
+    backend.upload(package)
+    create = backend._runs._server.client.runs.run_service_create_run
+    started = []
+
+    def slower(body: Any) -> object:
+        started.append(first.run("plates", "v1", {}))
+        return create(body)
+
+    backend._runs._server.client.runs.run_service_create_run = slower
+    assert backend.run("plates", "v1", {}).id == started[0].id
+    assert list(place.kfp.runs) == [started[0].id]
+
+
+def test_the_first_of_two_stays(place: Place, package: Package) -> None:
+    backend, second = place.backend(), place.backend()
+    backend.upload(package)
+    create = backend._runs._server.client.runs.run_service_create_run
+
+    def sooner(body: Any) -> object:
+        made = create(body)
+        # It has looked for runs before there was one.
+        second._runs.attempts = lambda name: []  # type: ignore[method-assign]
+        assert second.run("plates", "v1", {}).id == made.run_id
+        return made
+
+    backend._runs._server.client.runs.run_service_create_run = sooner
+    started = backend.run("plates", "v1", {})
+    assert list(place.kfp.runs) == [started.id]
+
+
+def test_two_add_the_same_schedule_at_a_time(place: Place, package: Package) -> None:
+    backend, first = place.backend(), place.backend()
+    backend.upload(package)
+    nightly = ("nightly", "0 3 * * *", "plates", "v1", {})
+    create = backend._schedules._create
+
+    def slower(*arguments: Any) -> object:
+        assert first.add_schedule(*nightly)
+        return create(*arguments)
+
+    backend._schedules._create = slower  # type: ignore[method-assign]
+    assert not backend.add_schedule(*nightly)
+    assert len(place.kfp.schedules) == 1
+
+
 @pytest.mark.parametrize(
     ("status", "headers", "times"),
     [
@@ -224,6 +272,12 @@ def test_server_away_while_a_run_goes_on(place: Place, package: Package) -> None
         ),
         pytest.param(
             {"kfp_host": "kubeflow.example.com"}, "expected http:// or https://", id="no scheme"
+        ),
+        pytest.param(
+            {"kfp_host": "http://localhost:99999"}, "localhost:99999 is no URL", id="no port"
+        ),
+        pytest.param(
+            {"kfp_host": "http://joe:plan/ted@h"}, "http://***@h is no URL", id="a password"
         ),
         pytest.param({"namespace": "others"}, "others", id="a namespace that is not ours"),
     ],
