@@ -34,7 +34,7 @@ TESTED = {
     "Kubeflow Pipelines": ((2, 15), (2, 17)),
     "kfp SDK": ((2, 16), (2, 17)),
 }
-_FORBIDDEN = 403
+_WHO_IS_IT, _FORBIDDEN = 401, 403
 # For everything together: who takes a request and never answers keeps nobody waiting.
 _PATIENCE_SECONDS = 7.0
 # For what is asked only once Kubeflow Pipelines has answered.
@@ -109,7 +109,10 @@ def _checked(what: str, check: Future[Check], host: str, until: float) -> Check:
         unknown = {_FORBIDDEN: "may not be looked at", NOT_FOUND: "is not there"}
         if error.status in unknown:
             return Check(what, None, unknown[error.status])
-        return Check(what, False, str(error), "try again; if it lasts, ask who runs the cluster")
+        remedy = "try again; if it lasts, ask who runs the cluster"
+        if error.status == _WHO_IS_IT:
+            remedy = "log in to the cluster anew; see KUBECONFIG"
+        return Check(what, False, str(error), remedy)
 
 
 def _in_range(what: str, release: str | None) -> Check:

@@ -48,9 +48,6 @@ def apply(
             help="Lines of NAME=value; quotes around values that have spaces or several lines.",
         ),
     ],
-    name: Annotated[
-        str | None, typer.Option("--name", help="Of the secret; default: the config's.")
-    ] = None,
     config: ConfigOption = "plate_training",
 ) -> None:
     """Make or update the Kubernetes secret that the steps of runs get as environment."""
@@ -59,9 +56,9 @@ def apply(
     from pipelines.registry import cluster_settings
 
     values = read_env_file(env_file)
-    name = name or cluster_settings(config).secret
+    name = cluster_settings(config).secret
     if name is None:
-        raise ConfigError(f"config {config} names no secret (cluster.secret); give --name")
+        raise ConfigError(f"config {config} names no secret (cluster.secret)")
     api = connect(Settings())
     applied = apply_secret(api, name, values)
     _list("set", applied.written)

@@ -79,14 +79,14 @@ def _open_on_cluster(
 ) -> None:
     from cluster.api import connect
     from cluster.tensorboard import open_board
-    from pipelines.registry import cluster_settings, split_overrides
+    from pipelines.registry import checked_name, cluster_settings, split_overrides
 
     of_run, of_cluster = split_overrides(changes)
     if of_run:
         raise ConfigError(f"{next(iter(of_run))}: tensorboard takes only keys of `cluster`")
     claim = cluster_settings(config, of_cluster).volume.name
     if run is not None:
-        run = _directory_of(settings, run)
+        run = _directory_of(settings, checked_name("run", run))
     board = open_board(connect(settings), claim, run, port)
     say(f"tensorboard {board.name} {'made' if board.is_new else 'is there already'}; open it with")
     typer.echo(board.commands["wait"])

@@ -16,8 +16,9 @@ from sub_module.settings import Settings
 # The word for the config that travels inside the version, and the variable that it is in, as JSON.
 COMPILED = "compiled"
 CONFIG_VARIABLE = "PLATEFLOW_CONFIG"
-# The only key of overrides that are in the store; its value is their name there.
-BY_REFERENCE = "@store"
+# The only key of overrides that are elsewhere; its value is their name in the store, or their path
+# on the volume.
+IN_STORE, ON_VOLUME = "@store", "@volume"
 
 
 def as_variable(config: Mapping[str, Any]) -> str:
@@ -43,22 +44,29 @@ def compiled_config() -> dict[str, Any]:
 
 
 def given_overrides(overrides: Mapping[str, Any], volume: Path) -> dict[str, Any]:
-    """The overrides themselves, fetched from the store where it holds them.
+    """The overrides themselves, fetched from the store or the volume where they are there.
 
     Raises:
-        ConfigError: What is in the store are no overrides.
+        ConfigError: What is there are no overrides.
+        DataError: The file on the volume is damaged.
         StoreError: The store cannot be read, or does not have them.
     """
-    if BY_REFERENCE not in overrides:
+    if ON_VOLUME in overrides:
+        name = str(overrides[ON_VOLUME])
+        return _checked(name, read_json(volume / name))
+    if IN_STORE not in overrides:
         return dict(overrides)
     # A second that most runs need not wait for.
     from dataset_tools.store import open_store
 
-    name = str(overrides[BY_REFERENCE])
+    name = str(overrides[IN_STORE])
     with tempfile.TemporaryDirectory() as temporary:
         file = Path(temporary, "overrides.json")
         open_store(Settings(home=volume)).get(name, file)
-        found = read_json(file)
+        return _checked(name, read_json(file))
+
+
+def _checked(name: str, found: Any) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ConfigError(f"{name}: expected config keys and values")
     return found

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from components.parameters import BY_REFERENCE
+from components.parameters import IN_STORE, ON_VOLUME
 from sub_module.errors import RunError
+from sub_module.files import reason_of, write_bytes
 from sub_module.settings import Settings
 
 # The server takes 10,000 bytes of JSON for all parameters of a run together.
@@ -27,13 +28,14 @@ def overrides_by_reference(
     Args:
         overrides: Dotted config key to value.
         other_parameters: The run's other parameters, by name.
-        settings: Which store.
+        settings: Which store, and the volume where its directory is mounted here.
 
     Returns:
         The value of the parameter `overrides`, and a line that tells the user; None: they fit.
 
     Raises:
-        RunError: They are too large, and the store is none that a cluster reads.
+        RunError: They are too large, and neither the store is one that a cluster reads nor the
+            volume can be written.
         StoreError: The store cannot be written.
     """
     text = json.dumps({**other_parameters, "overrides": overrides})
@@ -41,17 +43,24 @@ def overrides_by_reference(
     if length <= _MAX_CHARACTERS:
         return dict(overrides), None
     too_large = f"the overrides take {length:,} characters, more than Kubeflow's parameters hold"
+    content = json.dumps(overrides, sort_keys=True).encode()
+    name = f"overrides/{hashlib.sha256(content).hexdigest()}.json"
+    if settings.volume is not None:
+        try:
+            write_bytes(settings.volume / name, content)
+        except OSError as error:
+            raise RunError(f"{too_large}, nor does the volume: {reason_of(error)}") from error
+        return {ON_VOLUME: name}, f"{too_large}: they go through the volume, {name}"
     if not (settings.store or "").startswith("gs://"):
         raise RunError(
-            f"{too_large}; set PLATEFLOW_STORE to a gs:// bucket, through which they can go"
+            f"{too_large}; set PLATEFLOW_STORE to a gs:// bucket, through which they can go, or "
+            "PLATEFLOW_VOLUME to the directory where the volume is mounted here"
         )
     # gcsfs takes more than a second to import.
     from dataset_tools.store import open_store
 
-    content = json.dumps(overrides, sort_keys=True).encode()
-    name = f"overrides/{hashlib.sha256(content).hexdigest()}.json"
     with tempfile.NamedTemporaryFile() as file:
         file.write(content)
         file.flush()
         url = open_store(settings).put(Path(file.name), name)
-    return {BY_REFERENCE: name}, f"{too_large}: they go through the store, {url}"
+    return {IN_STORE: name}, f"{too_large}: they go through the store, {url}"

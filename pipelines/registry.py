@@ -89,7 +89,7 @@ def make_package(
     yaml = compiled(plate_training(placing))
     return Package(
         pipeline=name,
-        version=checked_name("version", version or content_hash(yaml, config)),
+        version=checked_name("version", content_hash(yaml, config) if version is None else version),
         yaml=yaml,
         config=config,
         cluster=cluster,

@@ -358,6 +358,8 @@ def test_a_cluster_that_does_not_answer(
     wrong = [check for check in found.values() if check.works is False]
     assert wrong
     assert all(kubernetes.url in check.says for check in wrong)
+    if status == 401:
+        assert all("log in" in check.remedy or "KUBECONFIG" in check.remedy for check in wrong)
 
 
 def test_servers_that_never_answer(

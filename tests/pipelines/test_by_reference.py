@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from components.parameters import BY_REFERENCE, given_overrides
+from components.parameters import IN_STORE, ON_VOLUME, given_overrides
 from pipelines.by_reference import overrides_by_reference
 from sub_module.errors import ConfigError, RunError, StoreError
 from sub_module.settings import Settings
@@ -46,6 +46,22 @@ def _or_refused(overrides: dict[str, Any]) -> tuple[dict[str, Any] | None, str |
         return None, None
 
 
+def test_huge_overrides_go_through_a_volume_that_is_mounted_here(tmp_path: Path) -> None:
+    given, note = overrides_by_reference(overrides_of(20_000), OTHERS, Settings(volume=tmp_path))
+    assert list(given) == [ON_VOLUME]
+    assert note is not None
+    assert f"the volume, {given[ON_VOLUME]}" in note
+    assert given_overrides(given, tmp_path) == overrides_of(20_000)
+    (tmp_path / given[ON_VOLUME]).write_text("[]")
+    with pytest.raises(ConfigError, match="expected config keys and values"):
+        given_overrides(given, tmp_path)
+    (tmp_path / "file").touch()
+    with pytest.raises(RunError, match="nor does the volume"):
+        overrides_by_reference(
+            overrides_of(20_000), OTHERS, Settings(volume=tmp_path / "file" / "x")
+        )
+
+
 def test_huge_overrides_go_through_the_store(
     gcs: Gcs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -58,7 +74,7 @@ def test_huge_overrides_go_through_the_store(
     assert given == overrides_by_reference(huge, OTHERS, Settings())[0], "the same run"
     assert given_overrides(given, tmp_path) == huge
     with pytest.raises(StoreError, match=r"overrides/none\.json: there is no such thing"):
-        given_overrides({BY_REFERENCE: "overrides/none.json"}, tmp_path)
+        given_overrides({IN_STORE: "overrides/none.json"}, tmp_path)
 
 
 @pytest.mark.parametrize("store", [None, "file:///tmp/store"])
@@ -75,4 +91,4 @@ def test_what_is_no_override(gcs: Gcs, tmp_path: Path, monkeypatch: pytest.Monke
     file.write_text("[1]")
     open_store(Settings()).put(file, "overrides/list.json")
     with pytest.raises(ConfigError, match=r"overrides/list\.json: expected config keys"):
-        given_overrides({BY_REFERENCE: "overrides/list.json"}, tmp_path)
+        given_overrides({IN_STORE: "overrides/list.json"}, tmp_path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -63,19 +64,16 @@ class KubeflowBackend:
 
     def versions(self, pipeline: str | None = None) -> list[Version]:
         """See `Backend`."""
-        if pipeline is not None:
-            checked_name("pipeline", pipeline)
         return self._versions.listed(pipeline)
 
     def find(self, pipeline: str, version: str) -> Version | None:
         """See `Backend`."""
-        checked_name("pipeline", pipeline)
-        stored = self._versions.find(pipeline, checked_name("version", version))
+        stored = self._versions.find(pipeline, version)
         return stored.version if stored else None
 
     def latest(self, pipeline: str) -> Version | None:
         """See `Backend`."""
-        stored = self._versions.latest(checked_name("pipeline", pipeline))
+        stored = self._versions.latest(pipeline)
         return stored.version if stored else None
 
     def run(self, pipeline: str, version: str, overrides: Mapping[str, Any]) -> KubeflowRun:
@@ -98,8 +96,10 @@ class KubeflowBackend:
             elif earlier.state != "succeeded" or _names_files(resolved):
                 continue
             return replace(earlier, pipeline=pipeline, version=version)
-        self._ensure_volume(cluster)
+        # Before anything is made.
+        self._check_namespace()
         parameters = self._parameters(name, cluster, overrides)
+        self._ensure_volume(cluster)
         account = cluster.service_account
         started = self._runs.start(name, stored, parameters, account, attempts)
         self._say(started.link)
@@ -138,7 +138,7 @@ class KubeflowBackend:
 
     def delete_pipeline(self, pipeline: str) -> None:
         """See `Backend`."""
-        self._versions.delete_pipeline(checked_name("pipeline", pipeline))
+        self._versions.delete_pipeline(pipeline)
 
     def delete_experiment(self, name: str) -> None:
         """Delete an experiment with its runs and schedules; their files on the volume stay.
@@ -211,8 +211,9 @@ class KubeflowBackend:
         stored = self._existing(pipeline, version)
         config, cluster = stored.settings
         run_config(config, overrides)
-        self._ensure_volume(cluster)
+        self._check_namespace()
         parameters = self._parameters(checked_name("schedule", name), cluster, overrides)
+        self._ensure_volume(cluster)
         account = cluster.service_account
         return self._schedules.add(self._runs, name, cron, stored, parameters, account)[1]
 
@@ -241,8 +242,7 @@ class KubeflowBackend:
         self._schedules.delete(name)
 
     def _existing(self, pipeline: str, version: str) -> Stored:
-        checked_name("pipeline", pipeline)
-        stored = self._versions.find(pipeline, checked_name("version", version))
+        stored = self._versions.find(pipeline, version)
         if stored is None:
             latest = self._versions.latest(pipeline)
             known = latest.version.version if latest else "none"
@@ -280,7 +280,6 @@ class KubeflowBackend:
 
     def _ensure_volume(self, cluster: Cluster) -> None:
         """Make the claim of the volume where it is not there, if that can be asked for here."""
-        self._check_namespace()
         volume, namespace = cluster.volume, self._server.pods_namespace
         try:
             is_new = ensure_volume(self._server.kubernetes, volume)
@@ -335,7 +334,8 @@ def _name_of(stored: Stored, config: Mapping[str, Any]) -> str:
     """The same name for the same work: the version brings images and code, the config the rest."""
     text = json.dumps([config, stored.version.content], sort_keys=True)
     short = hashlib.sha256(text.encode()).hexdigest()[:8]
-    return f"{stored.version.pipeline}-{stored.version.version}-{short}"
+    # A directory on the volume too; others than us may have put any character into a name.
+    return re.sub(r"[^\w.-]", "-", f"{stored.version.pipeline}-{stored.version.version}-{short}")
 
 
 def _report_of(found: Any) -> str:

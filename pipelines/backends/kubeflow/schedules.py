@@ -181,7 +181,8 @@ def with_seconds(cron: str) -> str:
     if re.fullmatch(r"@\w+( \w+)?", cron.strip()):
         return cron.strip()
     fields = cron.split()
-    if len(fields) not in (_NUM_FIELDS, _NUM_FIELDS + 1):
+    # The server would take a time zone for one of them.
+    if len(fields) not in (_NUM_FIELDS, _NUM_FIELDS + 1) or "=" in cron:
         raise RunError(
             f"--cron {cron!r}: expected minute, hour, day, month and weekday, such as '0 3 * * 1-5'"
         )

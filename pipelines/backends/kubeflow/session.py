@@ -7,6 +7,7 @@ that two take at the same time.
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -28,6 +29,10 @@ _AWAY = (429, 502, 503, 504)
 _REPEATABLE = ("GET", "DELETE")
 _REPEATABLE_ENDS = (":enable", ":disable")
 _LONGEST_REASON = 300
+# What the server shows of the question that it asked the cluster.
+_REQUEST = re.compile(
+    r" with reason: .*?Namespace:([^,]*),Verb:([^,]*),.*?Resource:([^,]*),.*", re.DOTALL
+)
 # The server's times are whole seconds: so long after, all who asked in the same one see the same.
 SETTLE_SECONDS = 1.1
 
@@ -254,6 +259,7 @@ def _reason(answer: urllib3.BaseHTTPResponse) -> str:
     text = answer.data.decode(errors="replace")
     with suppress(ValueError, AttributeError, TypeError):
         text = _said(json.loads(text))
+    text = _REQUEST.sub(r" to \2 \3 in namespace \1", text)
     lines = [] if _is_page(answer) else text.strip().splitlines()
     line = lines[0].strip() if lines else str(answer.reason)
     return line if len(line) <= _LONGEST_REASON else f"{line[:_LONGEST_REASON]}..."

@@ -55,6 +55,24 @@ def test_names_that_differ_in_case_only(place: Place, package: Package) -> None:
     assert state_of(place) == (1, 1, 0)
 
 
+def test_a_version_of_somebody_else_with_a_blank_in_its_name(
+    place: Place, package: Package
+) -> None:
+    backend = place.backend()
+    backend.upload(package)
+    (pipeline,) = place.kfp.pipelines.values()
+    (stored,) = place.kfp.versions.values()
+    place.kfp.add_version(pipeline, "../my version", stored.spec, stored.description)
+    latest = backend.latest("plates")
+    assert latest is not None
+    assert latest.version == "../my version"
+    started = backend.run("plates", latest.version, {})
+    assert started.name.startswith("plates-..-my-version-")
+    assert place.kfp.runs[started.id].arguments["run"] == started.name
+    backend.delete_version("plates", latest.version)
+    assert backend.find("plates", latest.version) is None
+
+
 def test_thousand_versions(place: Place, package: Package) -> None:
     backend = place.backend()
     backend.upload(package)
@@ -329,7 +347,7 @@ def test_config_is_checked_as_it_was_uploaded(place: Place, package: Package) ->
         backend.run("plates", "v1", {"train.max_epoch": 3})
     with pytest.raises(RunError, match="no version v7; the latest is: v1"):
         backend.run("plates", "v7", {})
-    with pytest.raises(RunError, match="'my version'"):
+    with pytest.raises(RunError, match="no version my version"):
         backend.run("plates", "my version", {})
     assert len(place.kfp.runs) == 0
     assert place.kubernetes.objects("persistentvolumeclaims") == []

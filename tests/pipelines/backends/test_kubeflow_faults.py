@@ -279,7 +279,11 @@ def test_server_away_while_a_run_goes_on(place: Place, package: Package) -> None
         pytest.param(
             {"kfp_host": "http://joe:plan/ted@h"}, "http://***@h is no URL", id="a password"
         ),
-        pytest.param({"namespace": "others"}, "others", id="a namespace that is not ours"),
+        pytest.param(
+            {"namespace": "others"},
+            "is not authorized to list pipelines in namespace others",
+            id="a namespace that is not ours",
+        ),
     ],
 )
 def test_hosts_and_namespaces(

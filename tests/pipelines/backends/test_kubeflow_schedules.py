@@ -28,7 +28,7 @@ def test_cron(cron: str, expected: str) -> None:
     assert with_seconds(cron) == expected
 
 
-@pytest.mark.parametrize("cron", ["", "3 * * *", "0 0 3 * * ? 2027", "daily"])
+@pytest.mark.parametrize("cron", ["", "3 * * *", "0 0 3 * * ? 2027", "daily", "TZ=UTC 0 3 * * *"])
 def test_no_cron(cron: str) -> None:
     with pytest.raises(RunError, match="--cron"):
         with_seconds(cron)
