@@ -1,7 +1,7 @@
 """The main job: from an annotation set to a model in use.
 
-`python -m pipelines.plate_training [CONFIG] [--backend kubeflow]` prints it compiled; that renews
-the tests' golden files.
+`python -m pipelines.plate_training [CONFIG] [--backend kubeflow [--code volume]]` prints it
+compiled; that renews the tests' golden files.
 """
 
 from typing import Any
@@ -62,10 +62,18 @@ def plate_training(placing: Placing | None = None) -> Any:
 
 
 def print_compiled(config: str, *options: str) -> None:
-    """Print it as a config's version; with `--backend kubeflow`, as a cluster's."""
+    """Print it as a config's version.
+
+    Args:
+        config: Its name.
+        options: `--backend kubeflow`: as a cluster's; `--code volume` with it: for code that is on
+            no volume, only to look at.
+    """
+    from pipelines.code import Code
     from pipelines.registry import make_package
 
-    package = make_package(config, None, None, for_cluster=options == ("--backend", "kubeflow"))
+    code = Code("0" * 64, "volume", "0000000") if "--code" in options else None
+    package = make_package(config, None, None, None, code, for_cluster="--backend" in options)
     print(package.yaml, end="")
 
 

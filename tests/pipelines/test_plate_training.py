@@ -24,6 +24,9 @@ COMPONENTS = ["record", "train", "evaluate", "test", "deploy", "report"]
 PRINTED = {
     "plate_training.yaml": ["plate_training"],
     "plate_training.kubeflow.yaml": ["plate_training", "--backend", "kubeflow"],
+    "plate_training.kubeflow.code.yaml": [
+        *("plate_training", "--backend", "kubeflow", "--code", "volume"),
+    ],
     "mask_rcnn_tiny.kubeflow.yaml": ["mask_rcnn_tiny", "--backend", "kubeflow"],
 }
 
@@ -54,12 +57,13 @@ def test_servers_read_it(name: str) -> None:
     spec, *platforms = yaml.safe_load_all((GOLDEN / name).read_text(encoding="utf-8"))
     read = ParseDict(spec, PipelineSpec())
     ParseDict(spec["deploymentSpec"], PipelineDeploymentConfig())
-    assert set(read.root.dag.tasks) == set(COMPONENTS)
+    fetching = ["fetch-code"] if "code" in name else []
+    assert set(read.root.dag.tasks) == {*COMPONENTS, *fetching}
     assert len(platforms) == ("kubeflow" in name)
     for platform in platforms:
         ParseDict(platform, PlatformSpec())
         pods = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
-        assert set(pods) == {f"exec-{component}" for component in COMPONENTS}
+        assert set(pods) == {f"exec-{component}" for component in [*COMPONENTS, *fetching]}
         for pod in pods.values():
             assert ParseDict(pod, KubernetesExecutorConfig()).pvc_mount
 
