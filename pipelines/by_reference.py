@@ -1,4 +1,4 @@
-"""Overrides that are too large for a parameter of Kubeflow Pipelines."""
+"""What a cluster's steps get by reference, such as overrides too large for a parameter."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from components.parameters import IN_STORE, ON_VOLUME
 from sub_module.errors import RunError
@@ -18,6 +18,26 @@ from sub_module.settings import Settings
 _MAX_CHARACTERS = 9_500
 # These it writes in six characters each.
 _LONGER = "<>&"
+
+
+# What to do where there is none.
+NO_PLACE = (
+    "set PLATEFLOW_STORE to a gs:// bucket, or PLATEFLOW_VOLUME to the directory where the volume "
+    "is mounted here"
+)
+
+
+def place_in_reach(settings: Settings) -> Literal["volume", "store"] | None:
+    """Where this machine can put what a cluster's steps read; None: there is no such place.
+
+    Raises:
+        RunError: The volume is named, and not mounted here.
+    """
+    if settings.volume is not None:
+        if not settings.volume.is_dir():
+            raise RunError(f"PLATEFLOW_VOLUME: {settings.volume}: there is no such directory")
+        return "volume"
+    return "store" if (settings.store or "").startswith("gs://") else None
 
 
 def overrides_by_reference(
@@ -43,19 +63,18 @@ def overrides_by_reference(
     if length <= _MAX_CHARACTERS:
         return dict(overrides), None
     too_large = f"the overrides take {length:,} characters, more than Kubeflow's parameters hold"
+    place = place_in_reach(settings)
+    if place is None:
+        raise RunError(f"{too_large}, and the cluster cannot reach this machine; {NO_PLACE}")
     content = json.dumps(overrides, sort_keys=True).encode()
     name = f"overrides/{hashlib.sha256(content).hexdigest()}.json"
-    if settings.volume is not None:
+    if place == "volume":
+        assert settings.volume is not None
         try:
             write_bytes(settings.volume / name, content)
         except OSError as error:
             raise RunError(f"{too_large}, nor does the volume: {reason_of(error)}") from error
         return {ON_VOLUME: name}, f"{too_large}: they go through the volume, {name}"
-    if not (settings.store or "").startswith("gs://"):
-        raise RunError(
-            f"{too_large}; set PLATEFLOW_STORE to a gs:// bucket, through which they can go, or "
-            "PLATEFLOW_VOLUME to the directory where the volume is mounted here"
-        )
     # gcsfs takes more than a second to import.
     from dataset_tools.store import open_store
 

@@ -18,6 +18,7 @@ from typing import Literal
 
 from components.commit import commit_of
 from components.fetch_code.unpack import archive_name
+from pipelines.by_reference import NO_PLACE, place_in_reach
 from sub_module.errors import RunError
 from sub_module.files import reason_of, write_bytes
 from sub_module.settings import Settings
@@ -71,7 +72,9 @@ def deliver_code(settings: Settings, max_megabytes: float) -> Code:
         StoreError: The store cannot be written.
     """
     # Before anything is packed.
-    place = _place(settings)
+    place = place_in_reach(settings)
+    if place is None:
+        raise RunError(f"--code volume: the cluster's steps cannot reach this machine; {NO_PLACE}")
     archive = pack(_ROOT, max_megabytes)
     return deliver(archive, place, settings)
 
@@ -127,19 +130,6 @@ def deliver(archive: Archive, place: Literal["volume", "store"], settings: Setti
             temporary.flush()
             open_store(settings).put(Path(temporary.name), name)
     return Code(archive.digest, place, archive.commit)
-
-
-def _place(settings: Settings) -> Literal["volume", "store"]:
-    if settings.volume is not None:
-        if not settings.volume.is_dir():
-            raise RunError(f"PLATEFLOW_VOLUME: {settings.volume}: there is no such directory")
-        return "volume"
-    if (settings.store or "").startswith("gs://"):
-        return "store"
-    raise RunError(
-        "--code volume: the cluster's steps cannot reach this machine; set PLATEFLOW_STORE to a "
-        "gs:// bucket, or PLATEFLOW_VOLUME to the directory where the volume is mounted here"
-    )
 
 
 def _files(root: Path) -> list[str]:

@@ -55,11 +55,14 @@ def test_huge_overrides_go_through_a_volume_that_is_mounted_here(tmp_path: Path)
     (tmp_path / given[ON_VOLUME]).write_text("[]")
     with pytest.raises(ConfigError, match="expected config keys and values"):
         given_overrides(given, tmp_path)
-    (tmp_path / "file").touch()
+    (tmp_path / "overrides").rename(tmp_path / "old")
+    (tmp_path / "overrides").touch()
     with pytest.raises(RunError, match="nor does the volume"):
-        overrides_by_reference(
-            overrides_of(20_000), OTHERS, Settings(volume=tmp_path / "file" / "x")
-        )
+        overrides_by_reference(overrides_of(20_000), OTHERS, Settings(volume=tmp_path))
+    missing = tmp_path / "missing"
+    with pytest.raises(RunError, match=r"PLATEFLOW_VOLUME: .*: there is no such directory"):
+        overrides_by_reference(overrides_of(20_000), OTHERS, Settings(volume=missing))
+    assert not missing.exists(), "no cluster mounts what is made here"
 
 
 def test_huge_overrides_go_through_the_store(
