@@ -10,10 +10,14 @@ UV := $(shell command -v uv)
 # Modules are compiled when first imported, which saves pip about half a minute.
 INSTALL = $(if $(UV),$(UV) pip install --python $(BIN)/python,$(BIN)/python -m pip install \
 	--no-compile --disable-pip-version-check) --constraint requirements.lock
+# Carries the program `tritonserver`; it wants an older NumPy, so it stands beside the environment.
+TRITON := nvidia-pytriton==0.7.0
 SYSTEM_LIBRARIES := libgl1 libglib2.0-0 libxcb1
 # Programs and their Debian packages: data set versions need git, tests a database server as well.
 RUNTIME_PROGRAMS := git:git
-TEST_PROGRAMS := $(RUNTIME_PROGRAMS) mariadbd:mariadb-server-core my_print_defaults:mariadb-client-core
+# TorchServe needs Java, the demo page's test a browser.
+TEST_PROGRAMS := $(RUNTIME_PROGRAMS) mariadbd:mariadb-server-core my_print_defaults:mariadb-client-core \
+	java:default-jre-headless chromium:chromium prometheus:prometheus
 
 # What `make images` builds with: the first that answers, as a docker command without a server does
 # not. The other variables of docs/images.md are empty unless given.
@@ -25,15 +29,18 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test check format lock bench images clean
+.PHONY: help setup run serve test check format lock bench bench-serving images clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.runtime ## install what running needs into .venv (with uv if there is one)
 
 run: $(VENV)/.runtime ## photographs to readings: draw, train, test, deploy, report
 	$(BIN)/python pipeline_utils.py upload-and-run
+
+serve: $(VENV)/.serving ## answer requests at http://localhost:8080 (docs/serving.md)
+	$(BIN)/python pipeline_utils.py serve
 
 test: $(VENV)/.dev ## run all tests
 	@# One thread a process: two test files run at a time, and some start processes of their own.
@@ -61,6 +68,9 @@ lock: ## renew requirements.lock: the newest versions that pyproject.toml admits
 bench: $(VENV)/.dev ## measure the figures of docs/benchmarks.md with the model in use
 	$(BIN)/python -m tests.measure
 
+bench-serving: $(VENV)/.dev ## measure our server beside others (docs/serving.md)
+	$(BIN)/python -m serving.bench
+
 images: ## build the images of the pipelines' steps, for CPU and for CUDA (docs/images.md)
 	@[ -n '$(ENGINE)' ] || { \
 		echo 'Images are built with docker, podman or buildah: none of them answers'; exit 1; }
@@ -76,11 +86,18 @@ $(VENV)/.runtime: pyproject.toml requirements.lock | $(BIN)/python
 	$(call programs,$(RUNTIME_PROGRAMS))
 	@touch $@
 
+$(VENV)/.serving: pyproject.toml requirements.lock | $(BIN)/python
+	$(INSTALL) --editable '.[serving]'
+	$(import_cv2)
+	@touch $@
+
 $(VENV)/.dev: pyproject.toml requirements.lock | $(BIN)/python
 	$(INSTALL) --editable '.[dev]'
+	@# Of Triton only the program is wanted, not what its Python side asks for.
+	$(INSTALL) --no-deps --target $(VENV)/triton --upgrade '$(TRITON)'
 	$(import_cv2)
 	$(call programs,$(TEST_PROGRAMS))
-	@touch $(VENV)/.runtime $@
+	@touch $(VENV)/.runtime $(VENV)/.serving $@
 
 $(BIN)/python:
 	@[ -n '$(PYTHON)' ] || { echo 'Plateflow needs Python 3.11 or newer on PATH' \

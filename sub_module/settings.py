@@ -69,3 +69,6 @@ class Settings(BaseSettings):
     kfp_password: SecretStr | None = None
     # Certificates that vouch for the host, beside those that everyone trusts.
     kfp_ca: Path | None = None
+    # Whoever asks the model server must bring it, as `Authorization: Bearer ...`; nothing set: no
+    # question. `predict` brings it.
+    serve_token: SecretStr | None = None

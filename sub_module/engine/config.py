@@ -14,7 +14,7 @@ import yaml
 
 from sub_module.errors import ConfigError
 
-_CONFIGS = Path(__file__).resolve().parents[2] / "configs" / "pipelines"
+_CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 _KINDS = {
     bool: "true or false",
     int: "a whole number",
@@ -28,28 +28,31 @@ _WITH_SCHEMA = "cluster"
 
 
 def load_config(
-    config: str | Mapping[str, Any], overrides: Mapping[str, Any] | None = None
+    config: str | Mapping[str, Any],
+    overrides: Mapping[str, Any] | None = None,
+    kind: str = "pipelines",
 ) -> dict[str, Any]:
-    """Load a pipeline config as plain data: what JSON can hold, classes as dotted names.
+    """Load a config as plain data: what JSON can hold, classes as dotted names.
 
     Args:
         config: `plate_training` is `configs/pipelines/plate_training.py`; else the path of a
             `.py` config or of a `.json` snapshot, or the plain data themselves.
         overrides: Dotted key to new value, such as `{"train.max_epochs": 3}`. Where the config has
             an empty table, any key may be added, dots and all.
+        kind: The folder of `configs/` that names are looked up in.
 
     Raises:
         ConfigError: There is no such config, it cannot be read, or an override does not fit it.
     """
-    loaded = _load(config) if isinstance(config, str) else deepcopy(dict(config))
+    loaded = _load(config, kind) if isinstance(config, str) else deepcopy(dict(config))
     free = {key for key, value in _items(loaded) if value == {}}
     for key, value in (overrides or {}).items():
         _override(loaded, key, value, free)
     return loaded
 
 
-def _load(name_or_path: str) -> dict[str, Any]:
-    path = _find(name_or_path)
+def _load(name_or_path: str, kind: str) -> dict[str, Any]:
+    path = _find(name_or_path, kind)
     try:
         return _read(path)
     except OSError as error:
@@ -86,18 +89,18 @@ def parse_overrides(pairs: list[str]) -> dict[str, Any]:
     return overrides
 
 
-def _find(name_or_path: str) -> Path:
+def _find(name_or_path: str, kind: str) -> Path:
     path = Path(name_or_path)
     if path.suffix in (".py", ".json"):
         if not path.is_file():
             raise ConfigError(f"{path}: there is no such config file")
         return path
-    names = sorted(file.stem for file in _CONFIGS.glob("[!_]*.py"))
+    names = sorted(file.stem for file in (_CONFIGS / kind).glob("[!_]*.py"))
     if name_or_path not in names:
         raise ConfigError(
             f"config {name_or_path!r} is neither a .py or .json file nor one of: {', '.join(names)}"
         )
-    return _CONFIGS / f"{name_or_path}.py"
+    return _CONFIGS / kind / f"{name_or_path}.py"
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -1,0 +1,53 @@
+"""The model server: `serve`, and the container of the InferenceService."""
+
+# In the URLs of the open inference protocols: /v1/models/<name>:predict, /v2/models/<name>/infer.
+model_name = "plateflow"
+
+# Where it listens; a container listens on 0.0.0.0. Port 0: any that is free; grpc_port None: no
+# gRPC.
+host = "127.0.0.1"
+http_port = 8080
+grpc_port = 8081
+
+# Processes that share the ports. One per container, as a cluster adds containers.
+workers = 1
+
+engine = dict(
+    # onnxruntime or openvino on a CPU, onnxruntime-cuda or torch on a GPU.
+    runtime="onnxruntime",
+    # float32, or a variant that the model's directory has, such as int8.
+    precision="float32",
+    # Images that one process reads at a time, each in a thread of its own; None: one a core that
+    # the container may use.
+    readers=None,
+    # Of each graph.
+    threads_per_reader=1,
+)
+
+batching = dict(
+    # Images of waiting requests that are read together, at most.
+    max_images=4,
+    # How long a reader waits for more than it has.
+    max_wait_ms=0.0,
+)
+
+limits = dict(
+    # Images that wait or are read; a request that does not fit gets 503 and Retry-After.
+    queued_images=64,
+    retry_after_seconds=1.0,
+    # A request that is not answered in time gets 504 and is not read; a client may ask for less.
+    deadline_seconds=30.0,
+    # A body that has not come whole by then is given up, with 408.
+    body_seconds=20.0,
+    body_megabytes=32.0,
+    images_per_request=64,
+    # Of an image as its header says it, before anything is decoded.
+    megapixels=50.0,
+)
+
+# A JPEG whose longer side stays at least so long at 1/2, 1/4 or 1/8 is decoded at that scale.
+# None: always whole.
+decode_pixels = 1600
+
+# After SIGTERM: no new requests, and so long for those that are there.
+drain_seconds = 25.0

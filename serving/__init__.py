@@ -1,0 +1,1 @@
+"""The detector as a server, and those who ask it."""

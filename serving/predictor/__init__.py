@@ -1,0 +1,1 @@
+"""The model server: images in, readings out, over HTTP and gRPC."""
