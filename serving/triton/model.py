@@ -1,0 +1,58 @@
+"""What Triton's steps in Python share."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import triton_python_backend_utils as triton
+from numpy.typing import NDArray
+
+from sub_module.errors import PlateflowError
+from sub_module.export.runtime import OnnxDetector
+
+
+def parameters_of(args: dict[str, str]) -> dict[str, str]:
+    """The parameters of a model's `config.pbtxt`.
+
+    Args:
+        args: What Triton initializes a model with.
+    """
+    entries = json.loads(args["model_config"])["parameters"]
+    return {key: entry["string_value"] for key, entry in entries.items()}
+
+
+def model_dir_of(args: dict[str, str]) -> Path:
+    """The exported model beside a step."""
+    return Path(args["model_repository"], args["model_version"], "model")
+
+
+def detector_of(args: dict[str, str]) -> OnnxDetector:
+    """The exported model beside a step, loaded.
+
+    Raises:
+        ModelError: It cannot be used.
+    """
+    parameters = parameters_of(args)
+    return OnnxDetector(
+        model_dir_of(args),
+        num_threads=int(parameters["threads"]),
+        runtime=parameters["runtime"],
+        precision=parameters["precision"],
+    )
+
+
+def refusal(error: PlateflowError) -> Any:
+    """The answer to a request that gets none."""
+    code = triton.TritonError.INVALID_ARG
+    return triton.InferenceResponse(error=triton.TritonError(str(error), code))
+
+
+def objects(values: Sequence[bytes]) -> NDArray[np.object_]:
+    """(n, 1) of BYTES."""
+    array = np.empty((len(values), 1), np.object_)
+    array[:, 0] = values
+    return array
