@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from sub_module.progress import Progress
+
+if TYPE_CHECKING:
+    from sub_module.plates import PlateReading, PlateStandard
 
 
 def say(text: str) -> None:
@@ -29,6 +35,17 @@ def table(header: list[str], rows: list[list[str]]) -> None:
         typer.echo("  ".join(cells).rstrip())
 
 
+def show_readings(image: Path, readings: Sequence[PlateReading], standard: PlateStandard) -> None:
+    """Each plate of an image as a small drawing, with its text, layout and score."""
+    # OpenCV and Matplotlib take their time.
+    from sub_module.plates.picture import terminal_plate
+
+    typer.echo(f"{image}: {len(readings) or 'no'} plate{'s'[: len(readings) != 1]}")
+    for found in readings:
+        typer.echo(terminal_plate(found, standard))
+        typer.echo(f"{found.text}  {found.layout}  score {found.score:.2f}")
+
+
 @contextmanager
 def bar(label: str) -> Iterator[Progress]:
     """A progress bar on the terminal; nothing where there is none."""
@@ -36,7 +53,13 @@ def bar(label: str) -> Iterator[Progress]:
     from rich.progress import Progress as Bar
 
     console = Console(stderr=True)
-    with Bar(console=console, transient=True, disable=not console.is_terminal) as shown:
+    with Bar(
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+        # What goes to a file or a pipe is no business of the bar's.
+        redirect_stdout=sys.stdout.isatty(),
+    ) as shown:
         task = shown.add_task(label, total=None)
 
         def progress(done: int, total: int, text: str = "") -> None:

@@ -5,16 +5,20 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from sub_module.datasets.coco import load_image
-from sub_module.engine.infer import Detector
 from sub_module.files import write_bytes
 from sub_module.plates import PlateReading, PlateStandard
 from sub_module.plates.picture import annotate
+
+if TYPE_CHECKING:
+    # Pictures of readings are also made where no model runs.
+    from sub_module.engine.infer import Detector
 
 
 def read_image(detector: Detector, file: Path, picture: Path | None = None) -> list[PlateReading]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -66,6 +66,13 @@ class PlateReading:
             text="".join(character or "" for character in characters),
             score=score,
         )
+
+    def scaled(self, x_factor: float, y_factor: float) -> PlateReading:
+        """The same plate in pixels of the same image at another size."""
+        x1, y1, x2, y2 = self.box
+        a, b, c, d = ((x * x_factor, y * y_factor) for x, y in self.corners)
+        box = (x1 * x_factor, y1 * y_factor, x2 * x_factor, y2 * y_factor)
+        return replace(self, box=box, corners=(a, b, c, d))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
