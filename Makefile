@@ -10,8 +10,9 @@ UV := $(shell command -v uv)
 # Modules are compiled when first imported, which saves pip about half a minute.
 INSTALL = $(if $(UV),$(UV) pip install --python $(BIN)/python,$(BIN)/python -m pip install \
 	--no-compile --disable-pip-version-check) --constraint requirements.lock
-# Carries the program `tritonserver`; it wants an older NumPy, so it stands beside the environment.
-TRITON := nvidia-pytriton==0.7.0
+# Carries the program `tritonserver`. Its Python steps were built for the older NumPy, so both stand
+# beside the environment.
+TRITON := nvidia-pytriton==0.7.0 numpy==1.26.4
 SYSTEM_LIBRARIES := libgl1 libglib2.0-0 libxcb1
 # Programs and their Debian packages: data set versions need git, tests a database server as well.
 RUNTIME_PROGRAMS := git:git
@@ -23,6 +24,7 @@ TEST_PROGRAMS := $(RUNTIME_PROGRAMS) mariadbd:mariadb-server-core my_print_defau
 # not. The other variables of docs/images.md are empty unless given.
 ENGINE ?= $(shell for engine in docker podman buildah; do \
 	$$engine info >/dev/null 2>&1 && echo $$engine && break; done)
+IMAGES ?= steps serving demo
 VARIANTS ?= cpu cuda
 TAG_cuda := -cuda
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
@@ -71,10 +73,15 @@ bench: $(VENV)/.dev ## measure the figures of docs/benchmarks.md with the model 
 bench-serving: $(VENV)/.dev ## measure our server beside others (docs/serving.md)
 	$(BIN)/python -m serving.bench
 
-images: ## build the images of the pipelines' steps, for CPU and for CUDA (docs/images.md)
+images: ## build the images: the pipelines' steps for CPU and CUDA, the server, its demo (docs/images.md)
 	@[ -n '$(ENGINE)' ] || { \
 		echo 'Images are built with docker, podman or buildah: none of them answers'; exit 1; }
-	$(foreach variant,$(VARIANTS),$(call build_image,$(variant),$(VERSION)$(TAG_$(variant))))
+	$(if $(filter steps,$(IMAGES)),$(foreach variant,$(VARIANTS),$(call build_image,components,$\
+		plateflow-python:$(VERSION)$(TAG_$(variant)),--build-arg VARIANT=$(variant) $\
+		$(if $(TORCH_INDEX_$(variant)),--build-arg TORCH_INDEX=$(TORCH_INDEX_$(variant))))))
+	$(if $(filter serving,$(IMAGES)),$(call build_image,serving/predictor,$\
+		plateflow-serving:$(VERSION),$(if $(SERVING_RUNTIME),--build-arg RUNTIME=$(SERVING_RUNTIME))))
+	$(if $(filter demo,$(IMAGES)),$(call build_image,serving/demo,plateflow-demo:$(VERSION)))
 
 clean: ## remove the environment and every cache; .plateflow (runs and models) stays
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
@@ -94,9 +101,10 @@ $(VENV)/.serving: pyproject.toml requirements.lock | $(BIN)/python
 $(VENV)/.dev: pyproject.toml requirements.lock | $(BIN)/python
 	$(INSTALL) --editable '.[dev]'
 	@# Of Triton only the program is wanted, not what its Python side asks for.
-	$(INSTALL) --no-deps --target $(VENV)/triton --upgrade '$(TRITON)'
+	$(subst --constraint requirements.lock,,$(INSTALL)) --no-deps --target $(VENV)/triton --upgrade $(TRITON)
 	$(import_cv2)
 	$(call programs,$(TEST_PROGRAMS))
+	$(load_libpython)
 	@touch $(VENV)/.runtime $(VENV)/.serving $@
 
 $(BIN)/python:
@@ -108,13 +116,13 @@ $(BIN)/python:
 		echo "$(PYTHON) cannot make an environment (Debian, Ubuntu:" \
 			"apt-get install python3-venv)"; exit 1; }
 
-# A variant and its tag. Of the three programs only buildah keeps no layers unless asked.
+# The folder of its Dockerfile, its name with its tag, further arguments. Of the three programs only
+# buildah keeps no layers unless asked.
 define build_image
-$(ENGINE) build $(if $(filter buildah,$(ENGINE)),--layers) --file components/Dockerfile \
-	--tag $(if $(REGISTRY),$(REGISTRY)/)plateflow-python:$(2) --build-arg VARIANT=$(1) --build-arg VERSION=$(2) \
+$(ENGINE) build $(if $(filter buildah,$(ENGINE)),--layers) --file $(1)/Dockerfile \
+	--tag $(if $(REGISTRY),$(REGISTRY)/)$(2) --build-arg VERSION=$(VERSION) \
 	--build-arg COMMIT=$$(git describe --always --dirty) \
-	$(foreach name,BASE SOURCE,$(if $($(name)),--build-arg $(name)=$($(name)))) \
-	$(if $(TORCH_INDEX_$(1)),--build-arg TORCH_INDEX=$(TORCH_INDEX_$(1))) $(BUILD_FLAGS) .
+	$(foreach name,BASE SOURCE,$(if $($(name)),--build-arg $(name)=$($(name)))) $(3) $(BUILD_FLAGS) .
 
 endef
 
@@ -123,6 +131,13 @@ define import_cv2
 @$(BIN)/python -c 'import cv2' 2>/dev/null || { \
 	packages='$(SYSTEM_LIBRARIES)'; $(install_packages); \
 	$(BIN)/python -c 'import cv2'; }
+endef
+
+# Triton's Python steps link to it; Debian has it apart from the interpreter.
+define load_libpython
+@version=$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
+$(BIN)/python -c "import ctypes; ctypes.CDLL('libpython$$version.so.1.0')" 2>/dev/null || { \
+	packages="libpython$$version"; $(install_packages); }
 endef
 
 # The programs of a list of program:package that are not there are installed, or named.

@@ -16,9 +16,11 @@ from cluster.settings import cluster_of
 from sub_module.engine.config import load_config
 
 _ROOT = Path(__file__).parents[1]
-_DOCKERFILES = [*_ROOT.glob("components/Dockerfile"), *_ROOT.glob("serving/*/Dockerfile")]
-_DOCKERFILE = (_ROOT / "components" / "Dockerfile").read_text(encoding="utf-8")
-_RUNTIME = _DOCKERFILE.split("\nFROM ")[-1]
+_DOCKERFILES = sorted([*_ROOT.glob("components/Dockerfile"), *_ROOT.glob("serving/*/Dockerfile")])
+_CONTENTS = [file.read_text(encoding="utf-8") for file in _DOCKERFILES]
+each_image = pytest.mark.parametrize(
+    "dockerfile", _CONTENTS, ids=[file.parent.name for file in _DOCKERFILES]
+)
 _PYPROJECT = tomllib.loads((_ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 _VERSION = _PYPROJECT["project"]["version"]
 
@@ -37,8 +39,14 @@ def made(**variables: str) -> list[dict[str, str]]:
             words = shlex.split(line)
             arguments = dict(word.split("=", 1) for word in words if re.match(r"[A-Z_]+=", word))
             tag = words[words.index("--tag") + 1]
-            builds.append({**arguments, "engine": words[0], "tag": tag})
+            file = words[words.index("--file") + 1]
+            builds.append({**arguments, "engine": words[0], "tag": tag, "file": file})
     return builds
+
+
+def runtime_of(dockerfile: str) -> str:
+    """The last stage, which is the image."""
+    return dockerfile.split("\nFROM ")[-1]
 
 
 def makefile_words(name: str) -> list[str]:
@@ -56,7 +64,7 @@ def test_hadolint_is_content(file: Path) -> None:
 
 @pytest.mark.parametrize("engine", ["docker", "podman", "buildah"])
 def test_two_variants_of_one_image(engine: str) -> None:
-    cpu, cuda = made(ENGINE=engine)
+    cpu, cuda = made(ENGINE=engine, IMAGES="steps")
     assert cpu["engine"] == cuda["engine"] == engine
     assert (cpu["VARIANT"], cpu["tag"]) == ("cpu", f"plateflow-python:{_VERSION}")
     assert (cuda["VARIANT"], cuda["tag"]) == ("cuda", f"plateflow-python:{_VERSION}-cuda")
@@ -65,14 +73,17 @@ def test_two_variants_of_one_image(engine: str) -> None:
 
 
 def test_what_is_given_reaches_the_build_that_it_is_for() -> None:
-    cpu, cuda = made(
-        ENGINE="docker", BASE="b:1@sha256:c", TORCH_INDEX_cpu="file:///t", REGISTRY="r/o"
-    )
+    given = {"BASE": "b:1@sha256:c", "TORCH_INDEX_cpu": "file:///t", "REGISTRY": "r/o"}
+    cpu, cuda, serving, demo = made(ENGINE="docker", SERVING_RUNTIME="openvino", **given)
     assert cpu["BASE"] == cuda["BASE"] == "b:1@sha256:c"
     assert cpu["TORCH_INDEX"] == "file:///t"
     assert "TORCH_INDEX" not in cuda
     assert cpu["tag"] == f"r/o/plateflow-python:{_VERSION}"
-    assert [build["VARIANT"] for build in made(ENGINE="docker", VARIANTS="cuda")] == ["cuda"]
+    (only,) = made(ENGINE="docker", IMAGES="steps", VARIANTS="cuda")
+    assert only["VARIANT"] == "cuda"
+    assert serving["tag"] == f"r/o/plateflow-serving:{_VERSION}"
+    assert serving["RUNTIME"] == "openvino"
+    assert demo["tag"] == f"r/o/plateflow-demo:{_VERSION}"
 
 
 def test_without_a_program_to_build_with_make_says_so() -> None:
@@ -82,9 +93,13 @@ def test_without_a_program_to_build_with_make_says_so() -> None:
 
 
 def test_every_argument_of_make_is_one_of_the_dockerfile() -> None:
-    of_dockerfile = set(re.findall(r"^ARG (\w+)", _DOCKERFILE, re.MULTILINE))
-    (build,) = made(ENGINE="docker", VARIANTS="cpu", BASE="b", SOURCE="s", TORCH_INDEX_cpu="t")
-    assert {*build} - {"engine", "tag"} == of_dockerfile
+    given = {"BASE": "b", "SOURCE": "s", "TORCH_INDEX_cpu": "t", "SERVING_RUNTIME": "r"}
+    builds = made(ENGINE="docker", VARIANTS="cpu", **given)
+    assert sorted(_ROOT / build["file"] for build in builds) == _DOCKERFILES
+    for build in builds:
+        dockerfile = (_ROOT / build["file"]).read_text(encoding="utf-8")
+        known = set(re.findall(r"^ARG (\w+)", dockerfile, re.MULTILINE))
+        assert {*build} - {"engine", "tag", "file"} == known
 
 
 @pytest.mark.parametrize("config", ["plate_training", "mask_rcnn_tiny"])
@@ -94,31 +109,48 @@ def test_the_configs_name_images_that_make_makes(config: str) -> None:
     assert {placement.image for placement in placements} <= tags
 
 
-def test_image_has_the_libraries_and_programs_of_make() -> None:
-    packages = [pair.split(":")[1] for pair in makefile_words("RUNTIME_PROGRAMS")]
+def test_the_compose_file_names_images_that_make_makes() -> None:
+    compose = (_ROOT / "serving" / "compose" / "compose.yaml").read_text(encoding="utf-8")
+    named = re.findall(r"image: \$\{PLATEFLOW_REGISTRY:-\}([\w-]+):\$\{\w+:-([\w.]+)\}", compose)
+    assert len(named) == 2
+    tags = {build["tag"] for build in made(ENGINE="docker")}
+    assert {f"{name}:{tag}" for name, tag in named} <= tags
+
+
+@each_image
+def test_image_has_the_libraries_and_programs_of_make(dockerfile: str) -> None:
+    # Only the steps version data sets.
+    programs = makefile_words("RUNTIME_PROGRAMS") if "components" in dockerfile else []
+    packages = [pair.split(":")[1] for pair in programs]
     wanted = " ".join([*makefile_words("SYSTEM_LIBRARIES"), *packages])
-    assert f"install --yes --no-install-recommends {wanted} " in _RUNTIME
+    assert f"install --yes --no-install-recommends {wanted} " in runtime_of(dockerfile)
 
 
-def test_image_runs_as_a_fixed_user_that_is_not_root() -> None:
+@each_image
+def test_image_runs_as_a_fixed_user_that_is_not_root(dockerfile: str) -> None:
     """Kubernetes can tell that only of a number."""
-    assert re.findall(r"^USER (.+)$", _RUNTIME, re.MULTILINE) == ["1000:100"]
-    assert "useradd --uid 1000 --gid 100 " in _RUNTIME
+    assert re.findall(r"^USER (.+)$", runtime_of(dockerfile), re.MULTILINE) == ["1000:100"]
+    assert "useradd --uid 1000 --gid 100 " in runtime_of(dockerfile)
 
 
 def test_the_base_is_pinned() -> None:
-    base = re.search(r"^ARG BASE=(\S+)$", _DOCKERFILE, re.MULTILINE)
-    assert base is not None
-    assert re.fullmatch(r"python:3\.\d+\.\d+-slim-\w+@sha256:[0-9a-f]{64}", base[1])
-    stages = re.findall(r"^FROM (\S+)(?: AS (\w+))?$", _DOCKERFILE, re.MULTILINE)
+    bases = {base for text in _CONTENTS for base in re.findall(r"^ARG BASE=(\S+)$", text, re.M)}
+    (base,) = bases
+    assert re.fullmatch(r"python:3\.\d+\.\d+-slim-\w+@sha256:[0-9a-f]{64}", base)
+
+
+@each_image
+def test_stages_come_from_the_base(dockerfile: str) -> None:
+    stages = re.findall(r"^FROM (\S+)(?: AS (\w+))?$", dockerfile, re.MULTILINE)
     known = {"${BASE}"} | {name for _, name in stages if name}
     assert {source for source, _ in stages} <= known
 
 
-def test_every_installation_is_of_locked_versions() -> None:
-    commands = re.split(r"&&|^RUN ", _DOCKERFILE.replace("\\\n", " "), flags=re.MULTILINE)
+@each_image
+def test_every_installation_is_of_locked_versions(dockerfile: str) -> None:
+    commands = re.split(r"&&|^RUN ", dockerfile.replace("\\\n", " "), flags=re.MULTILINE)
     installs = [command for command in commands if "pip install" in command]
-    assert len(installs) == 4
+    assert len(installs) >= 3
     for install in installs:
         assert "--constraint requirements.lock" in install or "--no-deps --no-build" in install
         assert "--no-cache-dir" in install
