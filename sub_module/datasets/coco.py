@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 import json
-import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
 
+from sub_module.datasets.decode import checked_size, decode_image
 from sub_module.errors import DataError, PlateflowError
 from sub_module.plates.reading import PlateReading
 from sub_module.plates.standard import PlateStandard
 
-# The kinds of images that are read, and what their files are called. Pillow knows more, and starts
-# programs of the machine for some (Ghostscript for EPS).
-_FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF")
+# What files of the kinds of images that are read are called.
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
-# What Pillow raises on files that are cut short or are no image of the kind they say.
-_UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, struct.error)
 # Larger than any camera's; a small file that claims more is an attack on the memory.
 _MAX_PIXELS = 150_000_000
-_EXIF_ORIENTATION = 0x0112
 
 Character = tuple[str, NDArray[np.float32]]
 Shape = tuple[str, NDArray[np.float32]]
@@ -129,13 +124,8 @@ def load_image(path: Path) -> NDArray[np.uint8]:
     Raises:
         DataError: The file is missing, truncated, no image, or too large to be a photograph.
     """
-    try:
-        with Image.open(path, formats=_FORMATS) as image:
-            _check_pixels(image)
-            upright = ImageOps.exif_transpose(image)
-            return np.array(upright.convert("RGB"))
-    except (*_UNREADABLE, Image.DecompressionBombError) as error:
-        raise DataError(f"{path}: {_reason(error)}") from error
+    with _named(path):
+        return decode_image(path.read_bytes(), _MAX_PIXELS).pixels
 
 
 def check_image(path: Path) -> tuple[int, int]:
@@ -147,30 +137,15 @@ def check_image(path: Path) -> tuple[int, int]:
     Raises:
         DataError: As `load_image`.
     """
+    with _named(path):
+        return checked_size(path.read_bytes(), _MAX_PIXELS)
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
     try:
-        with Image.open(path, formats=_FORMATS) as image:
-            _check_pixels(image)
-            width, height = image.size
-            turned = image.getexif().get(_EXIF_ORIENTATION, 1) >= 5
-            # A JPEG decoded at an eighth still shows where it breaks off.
-            image.draft("RGB", (max(1, width // 8), max(1, height // 8)))
-            image.load()
-    except (*_UNREADABLE, Image.DecompressionBombError) as error:
-        raise DataError(f"{path}: {_reason(error)}") from error
-    return (height, width) if turned else (width, height)
-
-
-def _check_pixels(image: Image.Image) -> None:
-    # Pillow has such a limit too, but labelme, once imported, turns it off for the process.
-    if image.width * image.height > _MAX_PIXELS:
-        raise Image.DecompressionBombError(f"{image.width}x{image.height} pixels")
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    if isinstance(error, UnidentifiedImageError):
-        return f"it is no image ({', '.join(_FORMATS)}), or an empty one"
-    if isinstance(error, Image.DecompressionBombError):
-        return f"the image is too large: {error}"
-    return f"the image is damaged: {error}"
+        yield
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror}") from error
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error

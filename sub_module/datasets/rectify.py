@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -46,14 +47,18 @@ def rectify(
         image, offset, factor = _halved_surroundings(image, quad, times)
         to_part = np.array([(1, 0, -offset[0]), (0, 1, -offset[1]), (0, 0, factor)])
         to_image = to_part @ to_image
-    x1, y1, x2, y2 = region
-    step_x, step_y = (x2 - x1) / size[0], (y2 - y1) / size[1]
-    # Pixel centres lie at half coordinates in ours, at whole ones in OpenCV.
-    to_plate = np.array([(step_x, 0, x1 + step_x / 2), (0, step_y, y1 + step_y / 2), (0, 0, 1)])
-    to_pixels = _HALF_PIXEL_BACK @ to_image @ to_plate
+    to_pixels = _HALF_PIXEL_BACK @ to_image @ _result_to_plate(tuple(region), size)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     flat = cv2.warpPerspective(image, to_pixels, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(flat, dtype=np.uint8)
+
+
+@lru_cache(maxsize=256)
+def _result_to_plate(region: tuple[float, ...], size: tuple[int, int]) -> NDArray[np.float64]:
+    """From OpenCV's pixels of a result, whose centres lie at whole coordinates, to the plate's."""
+    x1, y1, x2, y2 = region
+    step_x, step_y = (x2 - x1) / size[0], (y2 - y1) / size[1]
+    return np.array([(step_x, 0, x1 + step_x / 2), (0, step_y, y1 + step_y / 2), (0, 0, 1)])
 
 
 def _scale(corners: Corners, region: Sequence[float], size: tuple[int, int]) -> float:
