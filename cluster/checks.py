@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from cluster.api import KubernetesApi
+from cluster.inference_service import InferenceService
 from cluster.nodes import has_room
-from cluster.secret import SECRET_KEYS
+from cluster.secret import SECRET_KEYS, STEP_KEYS
+from cluster.service_body import GROUP, PLURAL, VERSION, served_of
+from cluster.service_ready import is_ready
 from cluster.settings import Cluster
 from cluster.volume import differences
 from sub_module.errors import ClusterError
@@ -135,6 +138,27 @@ def _tensorboard(case: Case) -> Check:
     return Check("TensorBoard", True, "tensorboard.kubeflow.org/v1alpha1")
 
 
+def _kserve(case: Case) -> Check:
+    serving = case.cluster.serving
+    if serving is None:
+        return Check("KServe", None, "the config serves nothing")
+    if _missing(case.api, GROUP, VERSION, (PLURAL,)):
+        says = "not installed"
+        if serving.from_runs:
+            return Check(
+                "KServe", False, says, "install KServe, or cluster.serving.from_runs=False"
+            )
+        return Check("KServe", None, f"{says}; only `deploy --backend kubeflow` needs it")
+    service = InferenceService(case.api, case.cluster).read()
+    if service is None:
+        return Check("KServe", True, f"{GROUP}/{VERSION}; no {serving.name} yet")
+    served = served_of(service).stable.version
+    if not is_ready(service):
+        says = f"{serving.name} serves {served} and is not ready"
+        return Check("KServe", None, f"{says}; `deploy --backend kubeflow --wait` says why")
+    return Check("KServe", True, f"{serving.name} serves {served}: {service['status'].get('url')}")
+
+
 def _missing(api: KubernetesApi, group: str, version: str, plurals: Iterable[str]) -> list[str]:
     """Which kinds of object the cluster does not have; by discovery, which everybody may ask."""
     try:
@@ -215,7 +239,7 @@ def _secret(case: Case) -> Check:
 
 def _set_here() -> list[str]:
     """Keys of the secret that this machine has as variables: steps would do without them."""
-    return [key for key, variable in SECRET_KEYS.items() if os.environ.get(variable)]
+    return [key for key, variable in STEP_KEYS.items() if os.environ.get(variable)]
 
 
 def _gpus(case: Case) -> Check:
@@ -246,6 +270,7 @@ CHECKS: Mapping[str, Callable[[Case], Check]] = {
     "namespace": _namespace,
     "Katib": _katib,
     "TensorBoard": _tensorboard,
+    "KServe": _kserve,
     "volume": _volume,
     "secret": _secret,
     "GPUs": _gpus,

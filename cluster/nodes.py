@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from cluster.settings import Placement, Toleration
+from cluster.settings import Pod, Toleration
 
 
-def has_room(node: Any, step: Placement) -> bool:
+def has_room(node: Any, step: Pod) -> bool:
     """Whether a step's GPUs could ever be on a node, were it empty.
 
     Args:
@@ -24,7 +24,7 @@ def has_room(node: Any, step: Placement) -> bool:
     )
 
 
-def _lets_in(taint: Any, step: Placement) -> bool:
+def _lets_in(taint: Any, step: Pod) -> bool:
     # Clusters add the toleration of a GPU's own taint to the pods that ask for the GPU.
     is_harmless = taint.effect == "PreferNoSchedule" or taint.key == step.gpu_type
     return is_harmless or any(_tolerates(toleration, taint) for toleration in step.tolerations)

@@ -8,9 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 _KATIB, _PIPELINES = "kubeflow.org", "pipelines.kubeflow.org"
-_TENSORBOARD = "tensorboard.kubeflow.org"
+_TENSORBOARD, _KSERVE = "tensorboard.kubeflow.org", "serving.kserve.io"
 # The name, with its port's, of the service that Kubeflow Pipelines' API has.
 PIPELINES_SERVICE = "ml-pipeline:http"
+# Of the gateway that Istio, and Kubeflow with it, has: its namespace and its name.
+GATEWAY_NAMESPACE, GATEWAY_SERVICE = "istio-system", "istio-ingressgateway"
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,10 @@ def of_submitter(namespace: str, secret: str | None) -> tuple[Permission, ...]:
         Permission("list", _KATIB, "trials", searches),
         Permission("get", _TENSORBOARD, "tensorboards", boards),
         Permission("create", _TENSORBOARD, "tensorboards", boards),
+        *(
+            Permission(verb, _KSERVE, "inferenceservices", "the model server")
+            for verb in ("get", "create", "update")
+        ),
     )
 
 
@@ -103,6 +109,11 @@ def of_proxy() -> tuple[Permission, ...]:
         Permission(verb, "", "services/proxy", "Kubeflow Pipelines", PIPELINES_SERVICE)
         for verb in ("get", "create", "delete")
     )
+
+
+def of_gateway() -> tuple[Permission, ...]:
+    """For the way to model servers, in the gateway's namespace; the Role `plateflow-gateway`."""
+    return (Permission("get", "", "services", "predict", GATEWAY_SERVICE),)
 
 
 def of_nodes() -> tuple[Permission, ...]:

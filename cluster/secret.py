@@ -17,7 +17,7 @@ from sub_module.settings import ServiceAccount, Settings
 
 _PREFIX = "PLATEFLOW_"
 # Of this machine, or set for each step by the pipeline; so is whatever logs in to Kubeflow.
-_NOT_OF_STEPS = ("home", "namespace", "volume", "service_account")
+_NOT_OF_STEPS = ("home", "namespace", "volume", "service_account", "gateway")
 # Of a Google key file; nobody needs them for a token.
 _UNUSED = ("client_id", "auth_uri", "auth_provider_x509_cert_url", "client_x509_cert_url")
 _CONFLICT, _NUM_TRIES = 409, 4
@@ -36,8 +36,11 @@ def _names() -> tuple[list[str], list[str]]:
 
 
 _OF_STEPS, _OTHERS = _names()
-# Environment variable of a step by key in the secret: they are called the same.
-SECRET_KEYS: Mapping[str, str] = {name: name for name in _OF_STEPS}
+# Of the model server, and of whoever asks it.
+SERVER_TOKEN = f"{_PREFIX}SERVE_TOKEN"
+# Environment variable of a step, or of the server, by key in the secret: they are called the same.
+STEP_KEYS: Mapping[str, str] = {name: name for name in _OF_STEPS if name != SERVER_TOKEN}
+SECRET_KEYS: Mapping[str, str] = {**STEP_KEYS, SERVER_TOKEN: SERVER_TOKEN}
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,11 @@
-"""What a pipeline config's `cluster` says: the shared volume, the secret, and each step's pod."""
+"""What a pipeline config's `cluster` says: volume, secret, each step's pod, the model server."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -55,6 +55,8 @@ Bytes = Annotated[
 # Strict: true is no number.
 Count = Annotated[int, Field(ge=0, strict=True)]
 Positive = Annotated[int, Field(ge=1, strict=True)]
+
+_Pod = TypeVar("_Pod", bound="Pod")
 
 
 class _Part(BaseModel):
@@ -109,8 +111,8 @@ class Retries(_Part):
     within_seconds: Positive
 
 
-class Placement(_Part):
-    """The pod of one step."""
+class Pod(_Part):
+    """The image of a pod's container, what it may use, and on which nodes."""
 
     image: Annotated[str, _text(r"\S+", "the name of an image")]
     cpu_request: Cores | None
@@ -121,20 +123,62 @@ class Placement(_Part):
     gpus: Count
     node_selector: dict[str, str]
     tolerations: tuple[Toleration, ...]
-    # Size of /dev/shm, which processes that load data hand it over in; None: a container's 64 MiB.
-    shared_memory: Bytes | None
-    retries: Retries
-    caching: bool
-    timeout_seconds: Positive | None
 
     @model_validator(mode="after")
-    def _requests_are_within_limits(self) -> Placement:
+    def _requests_are_within_limits(self) -> Self:
         for what, request, limit in (
             ("cpu", self.cpu_request, self.cpu_limit),
             ("memory", self.memory_request, self.memory_limit),
         ):
             if request is not None and limit is not None and amount_of(request) > amount_of(limit):
                 raise ValueError(f"{what}_request {request} is above {what}_limit {limit}")
+        return self
+
+
+class Placement(Pod):
+    """The pod of one step."""
+
+    # Size of /dev/shm, which processes that load data hand it over in; None: a container's 64 MiB.
+    shared_memory: Bytes | None
+    retries: Retries
+    caching: bool
+    timeout_seconds: Positive | None
+
+
+class Serving(Pod):
+    """The InferenceService, and the pods of its predictor; what each field means stands in the
+    config.
+    """
+
+    name: Annotated[
+        str, _text(r"[a-z]([-a-z0-9]*[a-z0-9])?", "a letter, then letters, digits and dashes", 40)
+    ]
+    mode: Literal["Knative", "Standard"]
+    from_runs: bool
+    canary_percent: Annotated[int, Field(ge=1, le=99, strict=True)] | None
+    storage: Literal["volume", "store"]
+    storage_secret: DottedName | None
+    service_account: DottedName | None
+    min_replicas: Count
+    max_replicas: Positive
+    images_per_replica: Positive
+    autoscaler: Literal["keda", "external"]
+    prometheus: Annotated[str, _text(r"https?://\S+", "a URL, such as http://prometheus:9090")]
+    timeout_seconds: Positive
+    wait_seconds: Positive
+    # Keys and values of configs/serving/predictor.py.
+    predictor: dict[str, Any]
+    environment: dict[str, str]
+
+    @model_validator(mode="after")
+    def _replicas_are_in_order(self) -> Serving:
+        if self.min_replicas > self.max_replicas:
+            raise ValueError(
+                f"min_replicas {self.min_replicas} is above max_replicas {self.max_replicas}"
+            )
+        if self.mode == "Standard" and self.min_replicas == 0:
+            # A queue that nobody keeps has no length.
+            raise ValueError("min_replicas 0 needs mode Knative, whose gateway keeps requests")
         return self
 
 
@@ -153,19 +197,28 @@ class Cluster(_Part):
     # An archive of code that `--code volume` packs is at most so large.
     max_code_megabytes: Annotated[float, Field(gt=0)]
     components: dict[str, Placement]
+    # None: nothing is served.
+    serving: Serving | None = None
 
     @field_validator("components")
     @classmethod
-    def _images_are_of_the_registry(
+    def _images_of_steps_are_of_the_registry(
         cls, components: dict[str, Placement], info: ValidationInfo
     ) -> dict[str, Placement]:
-        registry = info.data.get("registry")
-        return {
-            name: step
-            if registry is None or "/" in step.image
-            else step.model_copy(update={"image": f"{registry}/{step.image}"})
-            for name, step in components.items()
-        }
+        return {name: _from(info.data.get("registry"), step) for name, step in components.items()}
+
+    @field_validator("serving")
+    @classmethod
+    def _so_is_the_image_of_the_server(
+        cls, serving: Serving | None, info: ValidationInfo
+    ) -> Serving | None:
+        return serving and _from(info.data.get("registry"), serving)
+
+
+def _from(registry: str | None, pod: _Pod) -> _Pod:
+    if registry is None or "/" in pod.image:
+        return pod
+    return pod.model_copy(update={"image": f"{registry}/{pod.image}"})
 
 
 def amount_of(quantity: str) -> float:

@@ -7,12 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cluster.secret import SECRET_KEYS
-from cluster.settings import Cluster, Placement, cluster_of
+from cluster.secret import STEP_KEYS
+from cluster.settings import Cluster, Placement, Serving, cluster_of
 from components.commit import VARIABLE as COMMIT_VARIABLE
+from components.deploy.service import NAMESPACE_VARIABLE
+from components.deploy.service import VARIABLE as SERVING_VARIABLE
 from components.fetch_code.unpack import code_folder
 from components.parameters import CONFIG_VARIABLE, as_variable
 from pipelines.code import Code
+from serving.predictor.settings import predictor_settings
 from sub_module.errors import ConfigError, RunError
 
 if TYPE_CHECKING:
@@ -63,9 +66,10 @@ class Placing:
 
     def variable(self) -> str:
         """The config as the first task's environment holds it: JSON."""
-        # Of `cluster`, a run needs the volume and the account; pods stand in the tasks.
+        # Of `cluster`, a run needs the volume and the account; pods stand in the tasks, and how its
+        # model is served in the one that deploys it.
         shared = self.cluster.model_copy(update={"components": {}})
-        return as_variable({**self.config, "cluster": shared.model_dump()})
+        return as_variable({**self.config, "cluster": shared.model_dump(exclude={"serving"})})
 
     def _place(self, task: PipelineTask) -> None:
         name = task.name.replace("-", "_")
@@ -77,6 +81,8 @@ class Placing:
         self._mount(task, placement)
         task.set_container_image(placement.image)
         task.set_caching_options(placement.caching)
+        if name == "deploy" and self.cluster.serving and self.cluster.serving.from_runs:
+            self._let_serve(task, self.cluster.serving)
         if placement.retries.count:
             retries = placement.retries
             task.set_retry(
@@ -85,6 +91,16 @@ class Placing:
                 retries.factor,
                 f"{retries.within_seconds}s",
             )
+
+    def _let_serve(self, task: PipelineTask, serving: Serving) -> None:
+        from kfp import kubernetes
+
+        # After a training is late to hear of a misspelt key.
+        predictor_settings(serving.predictor)
+        shared = self.cluster.model_copy(update={"components": {}})
+        task.set_env_variable(SERVING_VARIABLE, as_variable(shared.model_dump()))
+        # The service is made where the run is.
+        kubernetes.use_field_path_as_env(task, NAMESPACE_VARIABLE, "metadata.namespace")
 
     def _mount(self, task: PipelineTask, placement: Placement) -> None:
         from kfp import kubernetes
@@ -96,9 +112,7 @@ class Placing:
             kubernetes.empty_dir_mount(task, "shared-memory", _SHARED_MEMORY, "Memory", size)
         if self.cluster.secret is not None:
             # A secret holds what its cluster needs, never all.
-            kubernetes.use_secret_as_env(
-                task, self.cluster.secret, dict(SECRET_KEYS), optional=True
-            )
+            kubernetes.use_secret_as_env(task, self.cluster.secret, dict(STEP_KEYS), optional=True)
         if self.cluster.image_pull_secrets:
             kubernetes.set_image_pull_secrets(task, list(self.cluster.image_pull_secrets))
 

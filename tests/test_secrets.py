@@ -15,7 +15,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from cluster.secret import SECRET_KEYS
+from cluster.secret import STEP_KEYS
 from commands.secrets import app
 from dataset_tools.catalog import open_catalog
 from dataset_tools.versions import DataSets
@@ -344,7 +344,7 @@ def test_no_secret_in_what_a_cluster_is_sent(
         (asked.method, asked.path, str(asked.query), _text(asked.body)) for asked in kfp.requests
     ]
     assert any("secretKeyRef" in row[3] or "secretAsEnv" in row[3] for row in sent)
-    assert all(key in str(sent) for key in SECRET_KEYS)
+    assert all(key in str(sent) for key in STEP_KEYS)
     kubernetes.remove("secrets", "plateflow", "kubeflow")
     kept = [kubernetes.objects(kind) for kind in ("persistentvolumeclaims", "secrets")]
     for text in ("planted", base64.b64encode(b"planted-password").decode()):

@@ -54,5 +54,54 @@ cluster = dict(
         test=dict(**_step),
         deploy=dict(**_step),
         report=dict(_step, cpu_request="500m", memory_request="2Gi"),
+    ),  # The model server, a KServe InferenceService; None: there is none.
+    serving=dict(
+        # The service's, and the model's in its URLs: /v1/models/<name>:predict.
+        name="plateflow",
+        # From serving/predictor/Dockerfile; a GPU needs an image with onnxruntime's CUDA.
+        image="plateflow-serving:0.1.0",
+        # Knative scales on requests in progress, down to none, and shares traffic with a canary;
+        # Standard (RawDeployment, once) needs plain Kubernetes, and KServe 0.20 for a canary. A
+        # service cannot change it.
+        mode="Knative",
+        # Whether a run's step `deploy` puts its model in service; else the command `deploy` does.
+        from_runs=False,
+        # Per cent of the traffic for the model of a run, until `deploy --promote` or `--rollback`;
+        # None: all.
+        canary_percent=None,
+        # Where the pods get the model from: the volume, which ReadWriteOnce holds on one node, or
+        # the store, which has to be gs:// then.
+        storage="volume",
+        # With the key gcloud-application-credentials.json, which opens a private gs://; None: what
+        # the service account has.
+        storage_secret=None,
+        # Of the pods; None: the namespace's default.
+        service_account=None,
+        min_replicas=1,
+        max_replicas=5,
+        # What is aimed at: with Knative, requests in progress of a replica; with Standard, images
+        # that wait or are read there (the metric plateflow_queued_images).
+        images_per_replica=8,
+        # With Standard: KServe lets KEDA ask Prometheus; external: serving/manifests/components
+        # has a ScaledObject and a HorizontalPodAutoscaler, to be applied by hand.
+        autoscaler="keda",
+        prometheus="http://prometheus-server.monitoring.svc.cluster.local",
+        # Of a request, at most.
+        timeout_seconds=60,
+        # For a new model to be ready, in a run; `deploy --timeout` has its own.
+        wait_seconds=600,
+        # Keys of configs/serving/predictor.py, such as {"engine.runtime": "openvino"}.
+        predictor={},
+        # More variables of the server, such as OTEL_EXPORTER_OTLP_ENDPOINT.
+        environment={},
+        # As of a step.
+        cpu_request="2",
+        cpu_limit=None,
+        memory_request="1Gi",
+        memory_limit="2Gi",
+        gpu_type="nvidia.com/gpu",
+        gpus=0,
+        node_selector={},
+        tolerations=[],
     ),
 )

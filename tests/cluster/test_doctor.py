@@ -15,13 +15,16 @@ from typing import Any, NoReturn
 import pytest
 from packaging.requirements import Requirement
 
+from cluster.api import connect
 from cluster.checks import Check
 from cluster.doctor import TESTED, check_cluster
+from cluster.inference_service import InferenceService
 from cluster.permissions import of_pipelines, of_submitter
 from cluster.settings import Cluster, cluster_of
 from sub_module.engine.config import load_config
 from sub_module.errors import ClusterError
 from sub_module.settings import Settings
+from tests.servers.kserve import KServe
 from tests.servers.kubernetes import NAMESPACE, Kubernetes
 from tests.servers.kubernetes_access import rule_of
 from tests.standards import REPOSITORY
@@ -141,12 +144,12 @@ def test_a_healthy_cluster(kubernetes: Kubernetes, cluster: Cluster) -> None:
 
 
 def test_what_nothing_asks_for_does_not_fail(kubernetes: Kubernetes, cluster: Cluster) -> None:
-    for group in ("kubeflow.org", "tensorboard.kubeflow.org"):
+    for group in ("kubeflow.org", "tensorboard.kubeflow.org", "serving.kserve.io"):
         kubernetes.withdraw(group)
     kubernetes.remove("persistentvolumeclaims", "plateflow")
     kubernetes.remove("secrets", "plateflow")
     found = _ask(cluster, is_search=False)
-    for what in ("Katib", "TensorBoard", "volume", "secret", "GPUs"):
+    for what in ("Katib", "TensorBoard", "KServe", "volume", "secret", "GPUs"):
         assert found[what].works is None, what
     assert "only searches" in found["Katib"].says
     assert "the first run makes it: 50Gi, ReadWriteMany" in found["volume"].says
@@ -217,7 +220,29 @@ def test_what_is_wrong_has_a_remedy(
 def test_a_config_without_a_secret_needs_none(cluster: Cluster) -> None:
     found = _ask(cluster.model_copy(update={"secret": None}))
     assert (found["secret"].works, found["secret"].says) == (None, "the config has none")
-    assert found["role plateflow"].says == "all that it allows: 13"
+    assert found["role plateflow"].says == "all that it allows: 16"
+
+
+def test_the_model_server(
+    kubernetes: Kubernetes, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert _ask(cluster)["KServe"].says == "serving.kserve.io/v1beta1; no plateflow yet"
+    ours = InferenceService(connect(Settings()), cluster)
+    ours.deploy("pvc://plateflow/models/m1")
+    found = _ask(cluster)["KServe"]
+    assert (found.works, found.says.partition(";")[0]) == (
+        *(None, "plateflow serves m1 and is not ready"),
+    )
+    KServe(kubernetes, num_reads=1)
+    url = "http://plateflow.plateflow.example.com"
+    assert _ask(cluster)["KServe"].says == f"plateflow serves m1: {url}"
+    nothing = _ask(cluster.model_copy(update={"serving": None}))["KServe"]
+    assert (nothing.works, nothing.says) == (None, "the config serves nothing")
+    kubernetes.withdraw("serving.kserve.io")
+    wishing = cluster_of(load_config("plate_training", {"cluster.serving.from_runs": True}))
+    missing = _ask(wishing)["KServe"]
+    assert (missing.works, missing.says) == (False, "not installed")
+    assert "install KServe" in missing.remedy
 
 
 @pytest.mark.parametrize(

@@ -12,14 +12,19 @@ from typing import Any
 import pytest
 import yaml
 
+from cluster.inference_service import serving_of
 from cluster.permissions import (
+    GATEWAY_NAMESPACE,
     Permission,
+    of_gateway,
     of_login,
     of_nodes,
     of_pipelines,
     of_proxy,
     of_submitter,
 )
+from cluster.served import Release, Served
+from cluster.service_body import service_body
 from cluster.settings import cluster_of
 from sub_module.engine.config import load_config
 from sub_module.settings import Settings
@@ -77,11 +82,55 @@ def test_every_object_is_valid(overlay: str) -> None:
         check_object(item)
 
 
+def _component(name: str) -> list[dict[str, Any]]:
+    """The objects of a component that no overlay has."""
+    files = sorted((_MANIFESTS / "components" / name).glob("*.yaml"))
+    (file,) = (file for file in files if file.name != "kustomization.yaml")
+    return list(yaml.safe_load_all(file.read_text(encoding="utf-8")))
+
+
 @needs_schemas
-def test_components_that_no_overlay_has_are_valid_too() -> None:
-    files = sorted((_MANIFESTS / "components" / "google_identity").glob("*.yaml"))
-    (policy,) = (file for file in files if file.name != "kustomization.yaml")
-    check_object(yaml.safe_load(policy.read_text(encoding="utf-8")))
+@pytest.mark.parametrize("name", ["gateway", "google_identity", "queue_hpa", "queue_keda"])
+def test_components_that_no_overlay_has_are_valid_too(name: str) -> None:
+    for item in _component(name):
+        check_object(item)
+        assert item["metadata"]["labels"]["app.kubernetes.io/name"] == "plateflow"
+
+
+def test_the_queue_scales_what_the_config_serves() -> None:
+    """By the metric that the server has, as often as KServe's own ScaledObject would."""
+    config = {"cluster.serving.mode": "Standard"}
+    cluster = cluster_of(load_config("plate_training", config))
+    serving = serving_of(cluster)
+    served = Served(Release("pvc://plateflow/models/m", serving.image))
+    own = service_body(served, cluster, serving, "plateflow")["spec"]["predictor"]
+    (metric,) = own["autoScaling"]["metrics"]
+    external = metric["external"]["metric"]
+    (keda,), (hpa,) = _component("queue_keda"), _component("queue_hpa")
+    (trigger,) = keda["spec"]["triggers"]
+    assert trigger["metadata"] == {
+        "serverAddress": external["serverAddress"],
+        "query": external["query"],
+        "threshold": str(serving.images_per_replica),
+    }
+    (pods,) = hpa["spec"]["metrics"]
+    assert f"sum({pods['pods']['metric']['name']}{{" in external["query"]
+    assert pods["pods"]["target"]["averageValue"] == str(serving.images_per_replica)
+    for spec, names in (
+        (keda["spec"], ("minReplicaCount", "maxReplicaCount")),
+        (hpa["spec"], ("minReplicas", "maxReplicas")),
+    ):
+        assert spec["scaleTargetRef"]["name"] == f"{serving.name}-predictor"
+        replicas = (serving.min_replicas, serving.max_replicas)
+        assert tuple(spec[name] for name in names) == replicas
+    behavior = keda["spec"]["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]
+    assert behavior == hpa["spec"]["behavior"]
+
+
+def test_the_gateway_s_role() -> None:
+    role, binding = _component("gateway")
+    assert _granted(role) == _wanted(of_gateway())
+    assert role["metadata"]["namespace"] == binding["metadata"]["namespace"] == GATEWAY_NAMESPACE
 
 
 @pytest.mark.parametrize("overlay", _OVERLAYS)

@@ -10,8 +10,10 @@ import pytest
 
 from cluster.api import connect
 from cluster.doctor import check_cluster
+from cluster.inference_service import InferenceService
 from cluster.permissions import Permission, of_login, of_nodes, of_submitter
 from cluster.secret import apply_secret
+from cluster.service_ready import wait_ready
 from cluster.settings import Cluster, cluster_of
 from cluster.tensorboard import open_board
 from cluster.volume import ensure_volume
@@ -23,6 +25,7 @@ from pipelines.backends.kubeflow.logs import log_of
 from sub_module.engine.config import load_config
 from sub_module.errors import ClusterError
 from sub_module.settings import Settings
+from tests.servers.kserve import KServe
 from tests.servers.kubernetes import NAMESPACE, Kubernetes
 from tests.servers.kubernetes_access import rule_of
 
@@ -54,6 +57,9 @@ def _commands(kubernetes: Kubernetes, cluster: Cluster) -> None:
         assert cluster.secret
         apply_secret(api, cluster.secret, {"PLATEFLOW_DATABASE_PASSWORD": value})
         open_board(api, cluster.volume.name, None)
+        service = InferenceService(api, cluster)
+        wait_ready(api, service.deploy(f"gs://bucket/{value}"), 5, lambda _: None)
+    assert service.roll_back().served.stable.version == "one"
     kubernetes.put(_pod())
     kubernetes.logs[NAMESPACE, "train-pod", "main"] = "epoch 1\n"
     run = SimpleNamespace(display_name="run", run_id=_RUN, run_details=None)
@@ -101,6 +107,7 @@ def test_an_account_with_just_these_may_do_everything(
         *of_submitter(NAMESPACE, cluster.secret), *of_login("plateflow"), *of_nodes()
     )  # fmt: skip
     monkeypatch.setenv("KUBECONFIG", _allowed(kubernetes, wanted))
+    KServe(kubernetes, num_reads=1)
     _commands(kubernetes, cluster)
     assert [call for call in kubernetes.calls if call.status == 403] == []
     named = {(one.verb, one.group, one.resource): one.name for one in wanted}

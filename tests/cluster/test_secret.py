@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cluster.api import connect
-from cluster.secret import SECRET_KEYS, Applied, apply_secret, read_env_file
+from cluster.secret import SECRET_KEYS, STEP_KEYS, Applied, apply_secret, read_env_file
 from sub_module.errors import ClusterError, ConfigError
 from sub_module.settings import Settings
 from tests.servers.kubernetes import Kubernetes
@@ -45,7 +45,8 @@ def secret(data: dict[str, str], **fields: Any) -> dict[str, Any]:
 
 
 def test_the_keys_are_what_steps_read() -> None:
-    assert sorted(SECRET_KEYS) == [
+    assert set(SECRET_KEYS) - set(STEP_KEYS) == {"PLATEFLOW_SERVE_TOKEN"}
+    assert sorted(STEP_KEYS) == [
         "PLATEFLOW_DATABASE_PASSWORD",
         "PLATEFLOW_DATABASE_URL",
         "PLATEFLOW_DATASETS",

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from components.deploy.gate import refusal_of
-from components.deploy.release import put_in_place
+from components.deploy.release import put_in_place, roll_back
 from components.evaluate.candidates import choose
-from sub_module.errors import ConfigError
+from sub_module.errors import ConfigError, ModelError
 
 
 @pytest.mark.parametrize(
@@ -59,4 +59,15 @@ def test_models_are_put_in_place(tmp_path: Path) -> None:
     second = put_in_place(exported, models, "r1")
     assert (models / "current" / "model.onnx").read_bytes() == b"two"
     assert (first / "model.onnx").read_bytes() == b"one", "what was in use stays as it is"
-    assert {path.name for path in models.iterdir()} == {"current", first.name, second.name}
+    assert {path.name for path in models.iterdir()} == {
+        *("current", "previous", first.name, second.name)
+    }
+    assert put_in_place(exported, models, "r1") == second
+    assert roll_back(models) == first.resolve(), "the same again changed nothing"
+    assert (models / "current").resolve() == first
+    assert roll_back(models) == second.resolve()
+
+
+def test_nothing_to_roll_back_to(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="no model was in use before"):
+        roll_back(tmp_path)

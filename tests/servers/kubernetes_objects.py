@@ -65,6 +65,9 @@ RESOURCES = (
     Resource("kubeflow.org", "v1beta1", "experiments", "Experiment", is_custom=True),
     Resource("kubeflow.org", "v1beta1", "trials", "Trial", is_custom=True),
     Resource("tensorboard.kubeflow.org", "v1alpha1", "tensorboards", "Tensorboard", is_custom=True),
+    Resource(
+        "serving.kserve.io", "v1beta1", "inferenceservices", "InferenceService", is_custom=True
+    ),
 )
 
 
@@ -168,6 +171,11 @@ def fill_in(resource: Resource, item: Object) -> None:
         item.setdefault("type", "Opaque")
     if resource.kind == "PersistentVolumeClaim":
         item["spec"].setdefault("volumeMode", "Filesystem")
+    if resource.kind == "InferenceService":
+        # KServe's webhook fills in what a container asks for.
+        resources = item["spec"]["predictor"]["containers"][0]["resources"]
+        for what in ("requests", "limits"):
+            resources.setdefault(what, {}).setdefault("cpu", "1")
 
 
 def _invalid(resource: Resource, name: str, why: str) -> Problem:
@@ -210,7 +218,31 @@ def _tensorboard(resource: Resource, body: Object) -> None:
         raise _invalid(resource, name, "metadata.name: no Service can have this name")
 
 
+def _inference_service(resource: Resource, body: Object) -> None:
+    # What KServe's webhook says.
+    name, predictor = body["metadata"]["name"], body["spec"]["predictor"]
+    annotations = body["metadata"].get("annotations") or {}
+    is_standard = annotations.get("serving.kserve.io/deploymentMode") == "Standard"
+    metric = predictor.get("scaleMetric")
+    canaries = body["spec"].get("canary") or []
+    problems = {
+        "metadata.name: no letter in front": not re.fullmatch(r"[a-z]([-a-z0-9]*[a-z0-9])?", name),
+        "canary is only supported in Standard deployment mode": canaries and not is_standard,
+        "canary must not set maxReplicas": any("maxReplicas" in c["predictor"] for c in canaries),
+        f"[{metric}] is not a supported metric": is_standard and metric in ("concurrency", "rps"),
+        "one port": not is_standard and len(predictor["containers"][0].get("ports", ())) > 1,
+        "terminationGracePeriodSeconds": not is_standard
+        and "terminationGracePeriodSeconds" in predictor,
+    }
+    for why, is_so in problems.items():
+        if is_so:
+            webhook = "inferenceservice.kserve-webhook-server.validator"
+            message = f'admission webhook "{webhook}" denied the request: {why}'
+            raise Problem(400, "BadRequest", message)
+
+
 _RULES: dict[str, Callable[[Resource, Object], None]] = {
+    "InferenceService": _inference_service,
     "Secret": _secret,
     "PersistentVolumeClaim": _claim,
     "Tensorboard": _tensorboard,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -28,6 +29,18 @@ BOARD = {
     "kind": "Tensorboard",
     "metadata": {"name": "a"},
     "spec": {"logspath": "pvc://a/runs"},
+}
+SERVICE: dict[str, Any] = {
+    "apiVersion": "serving.kserve.io/v1beta1",
+    "kind": "InferenceService",
+    "metadata": {"name": "a"},
+    "spec": {"predictor": {"containers": [{"name": "kserve-container", "resources": {}}]}},
+}
+SCALED: dict[str, Any] = {
+    "apiVersion": "keda.sh/v1alpha1",
+    "kind": "ScaledObject",
+    "metadata": {"name": "a"},
+    "spec": {"scaleTargetRef": {"name": "a"}, "triggers": [{"type": "cpu", "metadata": {}}]},
 }
 BOARDS = {"group": "tensorboard.kubeflow.org", "version": "v1alpha1", "plural": "tensorboards"}
 
@@ -58,14 +71,20 @@ def refused(api: KubernetesApi, status: int, function: Any, **arguments: Any) ->
         ({**CLAIM, "apiVersion": "v2"}, 'no matches for kind "PersistentVolumeClaim"'),
         ({**BOARD, "spec": {}}, "'logspath' is a required property"),
         ({**BOARD, "spec": {"logspath": "a", "logs": "b"}}, 'unknown field "spec.logs"'),
+        ({**SERVICE, "spec": {"canary": []}}, "'predictor' is a required property"),
+        ({**SERVICE, "spec": {"predictor": {"model_": 1}}}, 'field "spec.predictor.model_"'),
+        ({**SERVICE, "spec": {"predictor": {"minReplicas": "1"}}}, "spec.predictor.minReplicas"),
+        ({**SERVICE, "apiVersion": "serving.kserve.io/v1"}, 'no matches for version "v1"'),
+        ({**SCALED, "spec": {**SCALED["spec"], "pace": 1}}, 'unknown field "spec.pace"'),
+        ({**SCALED, "spec": {"scaleTargetRef": {"name": "a"}}}, "'triggers' is a required"),
     ],
 )
 def test_the_schemas_are_closed(item: dict[str, Any], error: str) -> None:
     with pytest.raises(Refused) as caught:
         check_object(item)
     assert error in str(caught.value)
-    check_object(CLAIM)
-    check_object(BOARD)
+    for valid in (CLAIM, BOARD, SERVICE, SCALED):
+        check_object(valid)
 
 
 def test_changes(api: KubernetesApi, kubernetes: Kubernetes) -> None:
@@ -94,6 +113,31 @@ def test_custom_objects(api: KubernetesApi, kubernetes: Kubernetes) -> None:
     assert kubernetes.get("tensorboards", "a")["spec"] == {"logspath": "b"}
     kubernetes.withdraw("tensorboard.kubeflow.org")
     assert "no such kind" in refused(api, 404, patch, **BOARDS, name="a", body={})
+
+
+@pytest.mark.parametrize(
+    ("mode", "fields", "error"),
+    [
+        ("Standard", {"scaleMetric": "concurrency"}, "is not a supported metric"),
+        ("Knative", {"terminationGracePeriodSeconds": 9}, "terminationGracePeriodSeconds"),
+        ("Knative", {"scaleMetric": "concurrency"}, None),
+        ("Standard", {"terminationGracePeriodSeconds": 9}, None),
+    ],
+)
+def test_the_webhook_of_kserve(
+    api: KubernetesApi, mode: str, fields: dict[str, Any], error: str | None
+) -> None:
+    create = api.custom.create_namespaced_custom_object
+    named = {"group": "serving.kserve.io", "version": "v1beta1", "plural": "inferenceservices"}
+    body = copy.deepcopy(SERVICE)
+    body["metadata"]["annotations"] = {"serving.kserve.io/deploymentMode": mode}
+    body["spec"]["predictor"].update(fields)
+    if error is not None:
+        assert error in refused(api, 400, create, **named, body=body)
+        return
+    made = ask(api, create, **named, body=body)
+    (container,) = made["spec"]["predictor"]["containers"]
+    assert container["resources"]["requests"] == {"cpu": "1"}, "it fills in what is missing"
 
 
 @pytest.mark.parametrize(
