@@ -93,3 +93,10 @@ ModelOption = Annotated[
         "comes with Plateflow.",
     ),
 ]
+PrecisionOption = Annotated[
+    str,
+    typer.Option(
+        help="Of an exported model: float32; where it has them, int8 or float16; or auto, the "
+        "fastest that it has."
+    ),
+]

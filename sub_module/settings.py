@@ -72,3 +72,6 @@ class Settings(BaseSettings):
     # Whoever asks the model server must bring it, as `Authorization: Bearer ...`; nothing set: no
     # question. `predict` brings it.
     serve_token: SecretStr | None = None
+    # The gateway of a cluster's model servers as it is reached from here, such as
+    # http://localhost:8080 of a port-forward; None: found through the cluster.
+    gateway: str | None = None

@@ -56,7 +56,10 @@ def test_it_reads_the_samples(tmp_path: Path) -> None:
 
 
 def test_it_is_evaluated_like_any_other(tmp_path: Path) -> None:
-    assert json.loads(typed(tmp_path / "home", "evaluate", str(SAMPLES), "--json"))["EIR"] == 1.0
+    for precision in ("float32", "int8"):
+        options = ("--precision", precision, "--json")
+        scores = json.loads(typed(tmp_path / "home", "evaluate", str(SAMPLES), *options))
+        assert scores["EIR"] == 1.0
 
 
 def test_a_deployed_model_comes_first(tmp_path: Path) -> None:
@@ -67,7 +70,7 @@ def test_a_deployed_model_comes_first(tmp_path: Path) -> None:
 
 def test_it_is_small_and_has_a_card() -> None:
     files = [file for file in SHIPPED_MODEL.iterdir() if file.is_file()]
-    assert sum(file.stat().st_size for file in files) <= 8_000_000
+    assert sum(file.stat().st_size for file in files) <= 9_000_000
     card = (SHIPPED_MODEL / "README.md").read_text()
     for part in ("## Data", "## Training", "## Figures", "## What it cannot do"):
         assert part in card

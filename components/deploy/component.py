@@ -12,9 +12,10 @@ def deploy(
     deployed: dsl.Output[dsl.Model],
     metrics: dsl.Output[dsl.Metrics],
 ) -> None:
-    """Export to ONNX, compare with the checkpoint, gate on EIR, put in store and place."""
+    """Export to ONNX, compare with the checkpoint, gate on EIR, put in store, place, service."""
     from components.deploy.gate import check_eir
     from components.deploy.release import export_checked, put_in_place
+    from components.deploy.service import put_in_service
     from components.publish import publishing
     from components.step import Result, Step, run_step
 
@@ -27,8 +28,9 @@ def deploy(
             scores = check_eir(step, exported, splits / "test.json") | {"read_otherwise": different}
             url = publish.model(exported)
             target = put_in_place(exported, step.volume / "models", run)
+            published = {"model": url, **put_in_service(target, url)}
             publish.deployed(url, checkpoint, scores)
-        return Result({"deployed": target}, scores, {"model": url})
+        return Result({"deployed": target}, scores, published)
 
     inputs = [training_set, model]
     run_step(step, work, inputs=inputs, outputs={"deployed": deployed}, metrics=metrics)

@@ -2,33 +2,60 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from components.step import Step
 from sub_module.engine.evaluate import evaluate
 from sub_module.engine.infer import load_detector
 from sub_module.errors import PlateflowError, RunError
+from sub_module.export.runtime import read_settings
+from sub_module.progress import Progress, silent
 
 
 def check_eir(step: Step, exported: Path, test_set: Path) -> dict[str, float]:
+    """`gate` of a run's step, with the model in use on its volume."""
+    in_use = step.volume / "models" / "current"
+    return gate(exported, in_use, test_set, step.config["deploy"], step.progress)
+
+
+def gate(
+    exported: Path,
+    in_use: Path,
+    test_set: Path,
+    settings: Mapping[str, Any],
+    progress: Progress = silent,
+) -> dict[str, float]:
     """Measure the exported model and the one in use on the same test images.
 
     A model in use that cannot read these images (of another plate standard, or damaged) is no bar.
 
+    Args:
+        exported: The model's directory.
+        in_use: That of the other one; it need not be there.
+        test_set: A recorded set, COCO JSON.
+        settings: `deploy` of a config.
+        progress: Told of images.
+
     Returns:
-        `EIR`, and `EIR_in_use` when there was a model to compare with.
+        `EIR`, `EIR_in_use` when there was a model to compare with, and `EIR_int8` and the like of
+        each variant that the model has.
 
     Raises:
         RunError: The EIR is below `deploy.min_eir`, or below the other's by more than
             `deploy.tolerance`.
     """
-    settings = step.config["deploy"]
-    eir = evaluate(load_detector(exported), test_set, step.progress).EIR
-    in_use = _eir_in_use(step, test_set)
-    refusal = refusal_of(eir, in_use, settings["min_eir"], settings["tolerance"])
+    eir = evaluate(load_detector(exported), test_set, progress).EIR
+    other = _eir_in_use(in_use, test_set, progress)
+    refusal = refusal_of(eir, other, settings["min_eir"], settings["tolerance"])
     if refusal:
         raise RunError(f"not deployed: {refusal}; the model is {exported}")
-    return {"EIR": eir} if in_use is None else {"EIR": eir, "EIR_in_use": in_use}
+    scores = {"EIR": eir} if other is None else {"EIR": eir, "EIR_in_use": other}
+    for precision in read_settings(exported).get("variants", {}):
+        variant = load_detector(exported, precision=precision)
+        scores[f"EIR_{precision}"] = evaluate(variant, test_set, progress).EIR
+    return scores
 
 
 def refusal_of(eir: float, in_use: float | None, min_eir: float, tolerance: float) -> str | None:
@@ -50,12 +77,11 @@ def refusal_of(eir: float, in_use: float | None, min_eir: float, tolerance: floa
     return None
 
 
-def _eir_in_use(step: Step, test_set: Path) -> float | None:
-    current = step.volume / "models" / "current"
-    if not current.exists():
+def _eir_in_use(in_use: Path, test_set: Path, progress: Progress) -> float | None:
+    if not in_use.exists():
         return None
     try:
-        return evaluate(load_detector(current), test_set, step.progress).EIR
+        return evaluate(load_detector(in_use), test_set, progress).EIR
     except PlateflowError as error:
         print(f"the model in use is not compared with: {error}")
         return None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from components.evaluate.candidates import scores_of
@@ -12,6 +14,7 @@ from dataset_tools.record import coco_of
 from sub_module.engine.evaluate import evaluate
 from sub_module.engine.infer import Detector
 from sub_module.errors import DataError
+from sub_module.plates import PlateStandard
 from sub_module.progress import Progress, silent
 
 
@@ -26,17 +29,30 @@ def evaluate_labelled(
     Raises:
         DataError: A file of the set cannot be used.
     """
+    with recorded(directory, detector.standard, progress) as file:
+        scores = scores_of(evaluate(detector, file, progress))
+    return {name: scores.get(name) for name in FIGURES}
+
+
+@contextmanager
+def recorded(
+    directory: Path, standard: PlateStandard, progress: Progress = silent
+) -> Iterator[Path]:
+    """An annotation set as a COCO file, for the while; nothing is written into the set.
+
+    Raises:
+        DataError: A file of the set cannot be used.
+    """
     try:
-        coco = coco_of(directory, detector.standard, progress=progress)
+        coco = coco_of(directory, standard, progress=progress)
     except DataError as error:
         if ".json: " not in str(error):
             raise
         # The label file may be in order, and the model one of another country's plates.
-        raise DataError(f"{error}; the model reads plates of {detector.standard.name}") from error
+        raise DataError(f"{error}; the model reads plates of {standard.name}") from error
     for image in coco["images"]:
         image["file_name"] = str((directory / image["file_name"]).absolute())
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "labelled.json")
         file.write_text(json.dumps(coco), encoding="utf-8")
-        scores = scores_of(evaluate(detector, file, progress))
-    return {name: scores.get(name) for name in FIGURES}
+        yield file

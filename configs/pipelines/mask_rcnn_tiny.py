@@ -14,6 +14,10 @@ dataset["draw"].update(
 evaluate.update(
     keys=["dv_mAP", "EIR"],
 )
+deploy.update(
+    # Not tried with this family.
+    variants=[],
+)
 
 _gpu = dict(
     image="plateflow-python:0.1.0-cuda",

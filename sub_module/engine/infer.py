@@ -9,7 +9,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sub_module.export.runtime import SETTINGS_FILE, OnnxDetector
+from sub_module.errors import ModelError
+from sub_module.export.runtime import AUTO, FLOAT32, SETTINGS_FILE, OnnxDetector
 from sub_module.models.reader import Reader
 from sub_module.plates import PlateReading, PlateStandard
 
@@ -39,20 +40,28 @@ def model_in_use(home: Path) -> Path:
     return deployed if deployed.exists() or deployed.is_symlink() else SHIPPED_MODEL
 
 
-def load_detector(path: Path, num_threads: int = 2) -> Detector:
+def load_detector(
+    path: Path, num_threads: int = 2, runtime: str = "onnxruntime", precision: str = FLOAT32
+) -> Detector:
     """Load a model to read with.
 
     Args:
         path: A checkpoint, the directory of an exported model, or that directory's settings file.
         num_threads: CPU threads that it may use.
+        runtime: Of an exported model: one of `export.engines.RUNTIMES`. torch reads checkpoints,
+            on a GPU where there is one, and nothing else does.
+        precision: Of an exported model: `float32`, a variant that it has, or `auto`, the fastest of
+            those. A checkpoint is read with in float32.
 
     Raises:
-        ModelError: There is no such model, it is damaged, or not of this software.
+        ModelError: There is no such model, it is damaged, or not of this software; the runtime is
+            not installed, or cannot read such a model.
     """
-    if path.is_dir():
-        return OnnxDetector(path, num_threads)
-    if path.name == SETTINGS_FILE:
-        return OnnxDetector(path.parent, num_threads)
+    if path.is_dir() or path.name == SETTINGS_FILE:
+        model_dir = path if path.is_dir() else path.parent
+        if runtime == "torch":
+            raise ModelError(f"{model_dir}: an exported model, and torch reads checkpoints only")
+        return OnnxDetector(model_dir, num_threads, runtime, precision)
     # Importing torch takes seconds, which reading with an exported model does not need.
     import torch
 
@@ -60,6 +69,8 @@ def load_detector(path: Path, num_threads: int = 2) -> Detector:
 
     torch.set_num_threads(num_threads)
     model = load_model(path)
+    if precision not in (FLOAT32, AUTO):
+        raise ModelError(f"{path}: a checkpoint has no precision {precision!r}; export it first")
     if torch.cuda.is_available():
         model.cuda()
     return model

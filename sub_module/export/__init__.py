@@ -1,1 +1,1 @@
-"""Export to ONNX, and the one runtime that runs it."""
+"""Export to ONNX, in fewer bits too, and the runtimes that read with it."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import warnings
 from pathlib import Path
@@ -14,7 +13,7 @@ from torch import Tensor, nn
 
 from sub_module.engine.checkpoint import load_model, model_config_of
 from sub_module.errors import ModelError
-from sub_module.export.runtime import FORMAT, SETTINGS_FILE
+from sub_module.export.runtime import FORMAT, SETTINGS_FILE, checksum
 from sub_module.files import appearing, write_json
 from sub_module.models.base import PlateModel
 
@@ -89,4 +88,4 @@ def _export_part(model: PlateModel, name: str, example: Tensor, out: Path) -> di
             dynamic_axes={key: {0: "batch"} for key in dynamic},
         )
     onnx.checker.check_model(str(path), full_check=True)
-    return {"file": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    return {"file": path.name, "sha256": checksum(path.read_bytes())}

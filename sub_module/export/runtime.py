@@ -4,42 +4,66 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from sub_module.errors import ModelError, PlateflowError
+from sub_module.export.engines import RUNTIMES, load_networks
 from sub_module.models.reader import build_reader, graph_names
 from sub_module.plates import PlateReading, PlateStandard
 from sub_module.plates.instances import Findings
 
 SETTINGS_FILE = "settings.json"
 FORMAT = 1
-Array = NDArray[Any]
+# What `export` writes; `variants` of the settings has others.
+FLOAT32 = "float32"
+# The fastest of the model's precisions that reads as well: each was checked when it was made.
+AUTO = "auto"
 
 
 class OnnxDetector:
-    """An exported model of any family on onnxruntime's CPU provider."""
+    """An exported model of any family, on one of `engines.RUNTIMES`.
 
-    def __init__(self, model_dir: Path, num_threads: int = 2) -> None:
+    Attributes:
+        standard: The plates that it reads.
+        networks: Its graphs.
+        precision: Of its graphs.
+        version: 12 hexadecimal digits of a hash of the graphs and settings that it reads with.
+    """
+
+    def __init__(
+        self,
+        model_dir: Path,
+        num_threads: int = 2,
+        runtime: str = "onnxruntime",
+        precision: str = FLOAT32,
+    ) -> None:
         """Load settings and graphs.
 
         Args:
             model_dir: What `export` wrote.
-            num_threads: Threads of each graph.
+            num_threads: CPU threads of each graph.
+            runtime: One of `engines.RUNTIMES`.
+            precision: `float32`, a variant that the model has, or `auto`.
 
         Raises:
-            ModelError: A file is missing or damaged, or made by another format.
+            ModelError: A file is missing or damaged, or made by another format; the model has no
+                such variant; the runtime is not installed.
         """
         settings = read_settings(model_dir)
         try:
             self.standard = PlateStandard.from_config(settings["standard"])
-            graphs = {name: settings["graphs"][name] for name in graph_names(settings["model"])}
-            self.networks = OnnxNetworks(model_dir, graphs, num_threads)
+            variants = settings.get("variants", {})
+            self.precision = _chosen(precision, runtime, variants, model_dir)
+            noted = {FLOAT32: settings, **variants}[self.precision]["graphs"]
+            files = {name: noted[name] for name in graph_names(settings["model"])}
+            self.version = _version(settings, files)
+            graphs = {name: _content(model_dir, file) for name, file in files.items()}
+            self.networks = load_networks(runtime, graphs, num_threads)
             self._reader = build_reader(settings["model"], self.standard, self.networks)
         except ModelError:
             raise
@@ -66,22 +90,6 @@ class OnnxDetector:
         return [list(findings.readings) for findings in self.find(images)]
 
 
-class OnnxNetworks:
-    """A model's graphs on arrays (see `sub_module.models.reader.Networks`)."""
-
-    def __init__(self, model_dir: Path, graphs: dict[str, Any], num_threads: int) -> None:
-        """Load all graphs."""
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = num_threads
-        # Threads of one graph that wait for its next run would take the cores from the others.
-        options.add_session_config_entry("session.force_spinning_stop", "1")
-        self._sessions = {name: _session(model_dir, graphs[name], options) for name in graphs}
-
-    def run(self, graph: str, inputs: Array) -> tuple[Array, ...]:
-        """See `Networks`."""
-        return tuple(self._sessions[graph].run(None, {"input": inputs}))
-
-
 def read_settings(model_dir: Path) -> dict[str, Any]:
     """The settings beside an exported model's graphs.
 
@@ -102,18 +110,35 @@ def read_settings(model_dir: Path) -> dict[str, Any]:
     return dict(settings)
 
 
-def _session(
-    model_dir: Path, graph: dict[str, str], options: onnxruntime.SessionOptions
-) -> onnxruntime.InferenceSession:
+def checksum(content: bytes) -> str:
+    """Of a graph, as the settings note it."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def _chosen(precision: str, runtime: str, variants: Mapping[str, Any], model_dir: Path) -> str:
+    """The precision that is meant, if the model has it."""
+    if precision == AUTO:
+        fastest = RUNTIMES.get(runtime, FLOAT32)
+        return fastest if fastest in variants else FLOAT32
+    known = [FLOAT32, *variants]
+    if precision not in known:
+        raise ModelError(
+            f"{model_dir}: the model has no precision {precision!r}, only: {', '.join(known)}"
+        )
+    return precision
+
+
+def _version(settings: Mapping[str, Any], files: Mapping[str, Any]) -> str:
+    read_with = [settings["model"], settings["standard"], files]
+    return hashlib.sha256(json.dumps(read_with, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _content(model_dir: Path, graph: Mapping[str, str]) -> bytes:
     path = model_dir / Path(graph["file"]).name
     try:
         content = path.read_bytes()
     except OSError as error:
         raise ModelError(f"{path}: {error.strerror}") from error
-    if hashlib.sha256(content).hexdigest() != graph["sha256"]:
+    if checksum(content) != graph["sha256"]:
         raise ModelError(f"{path}: damaged: its checksum is not the one in {SETTINGS_FILE}")
-    try:
-        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's own errors share no better base
-        reason = str(error).splitlines()[0]
-        raise ModelError(f"{path}: onnxruntime cannot load it: {reason}") from error
+    return content

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 import yaml
 
-from cluster.secret import SECRET_KEYS
+from cluster.secret import STEP_KEYS
+from cluster.settings import cluster_of
+from components.deploy.service import VARIABLE as SERVING_VARIABLE
 from components.parameters import CONFIG_VARIABLE, compiled_config
 from pipelines.code import Code
 from pipelines.placement import Placing, uploaded_settings
@@ -110,7 +113,7 @@ def test_every_task_has_volume_and_secrets(spec: dict[str, Any], pods: dict[str,
         # A secret has few of them, and may not be there.
         assert secret["optional"] is True
         mapped = {each["secretKey"]: each["envVar"] for each in secret["keyToEnv"]}
-        assert mapped == dict(SECRET_KEYS)
+        assert mapped == dict(STEP_KEYS)
         pulled = [each["secretName"] for each in pod["imagePullSecret"]]
         assert pulled == ["one", "two"]
 
@@ -165,7 +168,8 @@ def test_settings_of_an_uploaded_version(package: Package, spec: dict[str, Any])
     for given in (spec, {"pipeline_spec": spec, "platform_spec": {}}):
         config, cluster = uploaded_settings(given)
         assert config == {**package.config, "name": "mine"}
-        assert cluster == package.cluster.model_copy(update={"components": {}})
+        # How a model is served stands with the step that deploys it.
+        assert cluster == package.cluster.model_copy(update={"components": {}, "serving": None})
         assert cluster.volume.mount_path == "/mnt/shared"
 
 
@@ -260,3 +264,21 @@ def test_what_runs_differently_is_another_version() -> None:
     ]
     versions.append(make_package("plate_training", None, None).version)
     assert len(set(versions)) == len(versions)
+
+
+def test_a_run_serves_its_model_where_that_is_wished() -> None:
+    served = {"cluster.serving.from_runs": True, "cluster.serving.canary_percent": 10}
+    for changes, is_wished in (({}, False), (served, True)):
+        package = make_package("plate_training", None, None, changes, for_cluster=True)
+        spec, platform = yaml.safe_load_all(package.yaml)
+        variables = env_of(spec, "deploy")
+        executors = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+        assert (SERVING_VARIABLE in variables) is is_wished
+        assert ("fieldPathAsEnv" in executors["exec-deploy"]) is is_wished
+        assert "fieldPathAsEnv" not in executors["exec-train"]
+    told = cluster_of({"cluster": json.loads(variables[SERVING_VARIABLE])})
+    assert package.cluster is not None
+    assert told == package.cluster.model_copy(update={"components": {}})
+    wrong = served | {"cluster.serving.predictor": {"engine.speed": 9}}
+    with pytest.raises(ConfigError, match=r"engine\.speed"):
+        make_package("plate_training", None, None, wrong, for_cluster=True)

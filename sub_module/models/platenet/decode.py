@@ -60,12 +60,14 @@ class _Grammar:
 
     Attributes:
         alphabets: (slots, A), 1 where a slot's alphabet has a character.
+        slot_states: (slots,) the state of each slot.
         predecessors: For each state after the start, the states that a path may come from: those
             between are passed over, which no slot may be that is not optional.
         ends: The states in which a path may end.
     """
 
     alphabets: Floats
+    slot_states: NDArray[np.int64]
     predecessors: tuple[tuple[int, ...], ...]
     ends: tuple[int, ...]
 
@@ -79,7 +81,8 @@ def _grammar(slots: tuple[Slot, ...], alphabet: str) -> _Grammar:
         for state in range(1, num_states + 1)
     )
     masks = np.array([[c in slot.alphabet for c in alphabet] for slot in slots], np.float32)
-    return _Grammar(masks, predecessors[:-1], predecessors[-1])
+    slot_states = 2 * np.arange(len(slots)) + 2
+    return _Grammar(masks, slot_states, predecessors[:-1], predecessors[-1])
 
 
 def decode_row(probabilities: Floats, slots: tuple[Slot, ...], alphabet: str) -> RowText:
@@ -100,18 +103,24 @@ def decode_row(probabilities: Floats, slots: tuple[Slot, ...], alphabet: str) ->
     scores[0::2] = probabilities[:, 0]
     scores[1::2] = grammar.alphabets @ probabilities[:, 1:].T
     path = _best_path(np.log(scores + 1e-6), grammar)
+    # All slots at once: each call of numpy costs more than its sums.
+    ink = probabilities[:, 1:]
+    runs = (path == grammar.slot_states[:, None]).astype(np.float32)
+    weights = runs @ ink
+    lengths = runs.sum(1).tolist()
+    best = (weights * grammar.alphabets).argmax(1).tolist()
+    totals = weights.sum(1).tolist()
+    darkest = (runs * ink.sum(1)).max(1).tolist()
     characters: list[str | None] = []
     confidence = 1.0
     for index, slot in enumerate(slots):
-        columns = probabilities[path == 2 * index + 2, 1:]
-        if not len(columns):
+        if not lengths[index]:
             characters.append(None)
             confidence *= 1.0 if slot.optional else 0.0
             continue
-        weights = columns.sum(0)
-        best = int(np.argmax(weights * grammar.alphabets[index]))
-        characters.append(alphabet[best])
-        confidence *= float(weights[best] / (weights.sum() + 1e-6)) * float(columns.sum(1).max())
+        characters.append(alphabet[best[index]])
+        share = float(weights[index, best[index]]) / (totals[index] + 1e-6)
+        confidence *= share * darkest[index]
     return RowText(tuple(characters), confidence)
 
 
@@ -142,7 +151,8 @@ def _best_path(scores: Floats, grammar: _Grammar) -> NDArray[np.int64]:
     path = np.zeros(num_columns, np.int64)
     end, choices = num_columns, grammar.ends
     while end > 0:
-        state = max(choices, key=best[:, end].__getitem__)
+        column = best[:, end].tolist()
+        state = max(choices, key=column.__getitem__)
         # The start is the best choice only where no path is open.
         if state == 0:
             break
