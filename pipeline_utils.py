@@ -10,13 +10,25 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from commands import catalog, doctor, labelling, runs, search, tensorboard
+from commands import (
+    catalog,
+    demo,
+    deploy,
+    doctor,
+    labelling,
+    predict,
+    runs,
+    search,
+    serve,
+    tensorboard,
+)
+from commands import precision as precision_command
 from commands import versions as version_commands
 from commands.dataset import app as dataset_app
-from commands.options import JsonOption, ModelOption
+from commands.options import JsonOption, ModelOption, PrecisionOption
 from commands.schedule import app as schedule_app
 from commands.secrets import app as secrets_app
-from commands.terminal import bar, failed, table
+from commands.terminal import bar, failed, show_readings, table
 from sub_module.errors import PlateflowError
 from sub_module.files import is_disk_full, reason_of
 from sub_module.settings import Settings
@@ -32,7 +44,7 @@ app = typer.Typer(
 )
 for group in (version_commands, labelling, catalog):
     group.register(dataset_app)
-for single in (runs, search, doctor, tensorboard):
+for single in (runs, search, doctor, tensorboard, deploy, serve, predict, demo, precision_command):
     single.register(app)
 app.add_typer(dataset_app, name="dataset")
 app.add_typer(schedule_app, name="schedule")
@@ -50,7 +62,6 @@ def read(
 ) -> None:
     """Read the plates on images; each picture with its plates marked goes to <name>.read.jpg."""
     from sub_module.engine.read import picture_files, read_image
-    from sub_module.plates.picture import terminal_plate
 
     detector = _detector(model)
     rows = []
@@ -58,10 +69,7 @@ def read(
         readings = read_image(detector, image, None if as_json else picture)
         rows.append({"file": str(image), "readings": [found.to_dict() for found in readings]})
         if not as_json:
-            typer.echo(f"{image}: {len(readings) or 'no'} plate{'s'[: len(readings) != 1]}")
-            for found in readings:
-                typer.echo(terminal_plate(found, detector.standard))
-                typer.echo(f"{found.text}  {found.layout}  score {found.score:.2f}")
+            show_readings(image, readings, detector.standard)
             typer.echo(f"picture: {picture}")
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
@@ -71,12 +79,13 @@ def read(
 def evaluate(
     directory: Annotated[Path, typer.Argument(help="An annotation set.")],
     model: ModelOption = None,
+    precision: PrecisionOption = "float32",
     as_json: JsonOption = False,
 ) -> None:
     """mAP, dv_mAP and EIR of a model on a labelled directory."""
     from components.evaluate.labelled import evaluate_labelled
 
-    detector = _detector(model)
+    detector = _detector(model, precision)
     with bar("evaluating") as progress:
         scores = evaluate_labelled(detector, directory, progress)
     if as_json:
@@ -109,11 +118,11 @@ def _stop(number: int, _frame: object) -> NoReturn:
     sys.exit(128 + number)
 
 
-def _detector(model: Path | None) -> Detector:
+def _detector(model: Path | None, precision: str = "float32") -> Detector:
     # onnxruntime takes a second to import.
     from sub_module.engine.infer import load_detector, model_in_use
 
-    return load_detector(model or model_in_use(Settings().home))
+    return load_detector(model or model_in_use(Settings().home), precision=precision)
 
 
 if __name__ == "__main__":

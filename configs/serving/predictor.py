@@ -15,10 +15,11 @@ workers = 1
 engine = dict(
     # onnxruntime or openvino on a CPU, onnxruntime-cuda or torch on a GPU.
     runtime="onnxruntime",
-    # float32, or a variant that the model's directory has, such as int8.
-    precision="float32",
+    # float32, a variant that the model's directory has, such as int8, or auto: the fastest of them,
+    # each of which was checked to read as well when it was made.
+    precision="auto",
     # Images that one process reads at a time, each in a thread of its own; None: one a core that
-    # the container may use.
+    # the container may use, shared among the workers.
     readers=None,
     # Of each graph.
     threads_per_reader=1,
@@ -37,16 +38,20 @@ limits = dict(
     retry_after_seconds=1.0,
     # A request that is not answered in time gets 504 and is not read; a client may ask for less.
     deadline_seconds=30.0,
+    # A request whose head (its headers) has not come by then is given up, with 408.
+    head_seconds=10.0,
     # A body that has not come whole by then is given up, with 408.
     body_seconds=20.0,
     body_megabytes=32.0,
+    # Of the bodies of all requests together, so that memory has a bound; 503 beyond it.
+    all_bodies_megabytes=256.0,
     images_per_request=64,
     # Of an image as its header says it, before anything is decoded.
     megapixels=50.0,
 )
 
-# A JPEG whose longer side stays at least so long at 1/2, 1/4 or 1/8 is decoded at that scale.
-# None: always whole.
+# A JPEG whose longer side stays at least so long at 1/2, 1/4 or 1/8 is decoded at that scale;
+# images of other kinds are shrunk so once they are decoded. None: always whole.
 decode_pixels = 1600
 
 # After SIGTERM: no new requests, and so long for those that are there.

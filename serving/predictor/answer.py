@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +35,22 @@ class ImageAnswer:
             "model": self.model,
             "timings_ms": {stage: round(ms, 3) for stage, ms in self.timings_ms.items()},
         }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> ImageAnswer:
+        """The answer that `to_dict` gave, also after a way through JSON.
+
+        Raises:
+            KeyError: A field is missing.
+            TypeError, ValueError, AttributeError: A field is none of its kind.
+        """
+        return cls(
+            width=int(data["image"]["width"]),
+            height=int(data["image"]["height"]),
+            readings=tuple(PlateReading.from_dict(plate) for plate in data["plates"]),
+            model={name: str(value) for name, value in data["model"].items()},
+            timings_ms={stage: float(ms) for stage, ms in data["timings_ms"].items()},
+        )
 
 
 def plate_dict(reading: PlateReading) -> dict[str, Any]:

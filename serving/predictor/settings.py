@@ -41,8 +41,10 @@ class Limits(_Part):
     queued_images: Count
     retry_after_seconds: Positive
     deadline_seconds: Positive
+    head_seconds: Positive
     body_seconds: Positive
     body_megabytes: Positive
+    all_bodies_megabytes: Positive
     images_per_request: Count
     megapixels: Positive
 
