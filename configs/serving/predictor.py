@@ -34,7 +34,7 @@ batching = dict(
 
 limits = dict(
     # Images that wait or are read; a request that does not fit gets 503 and Retry-After.
-    queued_images=64,
+    queued_images=256,
     retry_after_seconds=1.0,
     # A request that is not answered in time gets 504 and is not read; a client may ask for less.
     deadline_seconds=30.0,

@@ -49,7 +49,6 @@ class Triton:
 
     def stop(self) -> int:
         """End it in order; gives the exit code back."""
-        # It waits for connections, also for those that nobody uses.
         self.client.close()
         self.process.terminate()
         return self.process.wait(40)
@@ -68,7 +67,8 @@ def running_triton(repository: Path, log: Path) -> Iterator[Triton]:
     client = httpx.Client(
         base_url=f"http://127.0.0.1:{http}",
         timeout=60,
-        limits=httpx.Limits(max_connections=None),
+        # For a connection that is open, though nobody uses it, Triton waits before it ends.
+        limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
     )
     triton = Triton(
         client=client,
@@ -81,7 +81,10 @@ def running_triton(repository: Path, log: Path) -> Iterator[Triton]:
         _wait(triton)
         yield triton
     finally:
-        triton.stop()
+        try:
+            triton.stop()
+        finally:
+            process.kill()
 
 
 def _wait(triton: Triton) -> None:
