@@ -23,8 +23,9 @@ _KINDS = {
     list: "a list",
     dict: "a table of keys",
 }
-# Checked as a whole by a schema of its own, `cluster.settings`: there null may be a value.
-_WITH_SCHEMA = "cluster"
+# Checked as a whole by schemas of their own, `cluster.settings` and those of `serving/`: there null
+# may be a value.
+_TABLE_WITH_SCHEMA, _KIND_WITH_SCHEMA = "cluster", "serving"
 
 
 def load_config(
@@ -47,7 +48,7 @@ def load_config(
     loaded = _load(config, kind) if isinstance(config, str) else deepcopy(dict(config))
     free = {key for key, value in _items(loaded) if value == {}}
     for key, value in (overrides or {}).items():
-        _override(loaded, key, value, free)
+        _override(loaded, key, value, free, has_schema=kind == _KIND_WITH_SCHEMA)
     return loaded
 
 
@@ -125,7 +126,9 @@ def _number(value: Any) -> Any:
     return value
 
 
-def _override(config: dict[str, Any], key: str, value: Any, free: Container[str]) -> None:
+def _override(
+    config: dict[str, Any], key: str, value: Any, free: Container[str], *, has_schema: bool
+) -> None:
     table: Any = config
     *parents, last = _parts(key, free)
     for parent in parents:
@@ -142,9 +145,9 @@ def _override(config: dict[str, Any], key: str, value: Any, free: Container[str]
             example = next((f".{child}" for child in table[last]), "")
             raise ConfigError(f"{key}: holds further keys; set one of them, such as {key}{example}")
         for child, child_value in value.items():
-            _override(config, f"{key}.{child}", child_value, free)
+            _override(config, f"{key}.{child}", child_value, free, has_schema=has_schema)
         return
-    has_schema = parents[:1] == [_WITH_SCHEMA]
+    has_schema = has_schema or parents[:1] == [_TABLE_WITH_SCHEMA]
     table[last] = value if has_schema else _fitted(key, table[last], value)
 
 

@@ -1,0 +1,103 @@
+"""What `configs/serving/bench.py` says, checked."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from sub_module.engine.config import load_config
+from sub_module.errors import ConfigError
+
+Count = Annotated[int, Field(ge=1, strict=True)]
+# More than none, of any unit.
+Positive = Annotated[float, Field(gt=0)]
+
+# Small enough for a test; the figures mean nothing.
+QUICK: dict[str, Any] = {
+    "images": 8,
+    "calls": 8,
+    "repetitions": 2,
+    "window_seconds": 0.2,
+    "connections": 4,
+    "saturated_seconds": 0.3,
+    "rates_per_second": [2.0, 5.0],
+    "rate_seconds": 0.5,
+    "half_load_seconds": 0.5,
+    "soak_requests": 60,
+}
+
+
+class _Part(BaseModel):
+    # `extra`: a misspelt field is no field. `frozen`: settings are read, never changed.
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PeerSettings(_Part):
+    """How a server beside ours is started."""
+
+    workers: Count
+    threads: Count
+
+
+class Scenario(_Part):
+    """Requests of a simulation."""
+
+    burst: Count
+    every_seconds: Positive
+    for_seconds: Positive
+
+    def arrivals(self) -> list[float]:
+        """When requests come, seconds."""
+        num_bursts = math.ceil(self.for_seconds / self.every_seconds)
+        return [b * self.every_seconds for b in range(num_bursts) for _ in range(self.burst)]
+
+
+class AutoscalingSettings(_Part):
+    """Of the simulation."""
+
+    max_replicas: Count
+    pod_seconds: Annotated[float, Field(ge=0)]
+    images_per_replica: Positive
+    scrape_seconds: Positive
+    cpu_target: Annotated[float, Field(gt=0, le=1)]
+    cpu_window_seconds: list[Positive]
+    sync_seconds: Positive
+    scenarios: dict[str, Scenario]
+
+
+class BenchSettings(_Part):
+    """The whole config; what each field means stands there."""
+
+    images: Count
+    seed: Annotated[int, Field(ge=0, strict=True)]
+    calls: Count
+    repetitions: Count
+    window_seconds: Positive
+    connections: Count
+    saturated_seconds: Positive
+    rates_per_second: list[Positive]
+    rate_seconds: Positive
+    half_load_seconds: Positive
+    soak_requests: Count
+    peers: dict[str, PeerSettings]
+    autoscaling: AutoscalingSettings
+
+
+def bench_settings(overrides: dict[str, Any] | None = None) -> BenchSettings:
+    """The settings of `configs/serving/bench.py`.
+
+    Args:
+        overrides: Dotted key to value, such as `{"repetitions": 3}`.
+
+    Raises:
+        ConfigError: A key is unknown, or a value cannot be used; the message names it.
+    """
+    config = load_config("bench", overrides, kind="serving")
+    try:
+        return BenchSettings.model_validate(config)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"]))
+        raise ConfigError(f"{field}: {first['msg']}, got {first['input']!r}") from error
