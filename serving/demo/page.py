@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import io
-import time
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from PIL import Image
 
-from serving.client import ClientSettings, PlateClient
-from serving.demo.pictures import jpeg_of
-from serving.demo.reading import read_image, read_video
+from serving.demo.answer import Demo
 from serving.demo.settings import DemoSettings
-from serving.demo.shown import error_html, image_html, video_html, waiting_html
-from serving.demo.video import is_video
+from serving.demo.shown import waiting_html
 from sub_module.datasets.coco import IMAGE_SUFFIXES
-from sub_module.errors import PlateflowError
-from sub_module.plates import PlateStandard
-from sub_module.settings import Settings
 
 CSS_FILE = Path(__file__).with_name("page.css")
 # Fonts of the visitor's own machine: the page asks nobody but its server for anything.
@@ -43,63 +34,6 @@ _WORDS = """
 <div class="pf-top"><h1>Plateflow</h1>
 <p>Drop a photo on this page, or a video, of which the first {seconds:g} seconds are read.</p></div>
 """
-
-
-@dataclass(frozen=True)
-class Demo:
-    """What it takes to answer visitors."""
-
-    settings: DemoSettings
-    client: ClientSettings
-    standard: PlateStandard
-
-    async def answer(self, file: str, progress: gr.Progress) -> dict[str, Any]:
-        """Read what was dropped.
-
-        Returns:
-            What the page is to show: the `picture` of an image or the `frames` of a video, the
-            `readings` in words, the `answer` as the server gave it.
-        """
-        path = Path(file)
-        try:
-            async with PlateClient(self.client, Settings().serve_token) as client:
-                read = self._video if is_video(path) else self._image
-                return await read(client, path, progress)
-        except PlateflowError as error:
-            return {"readings": error_html(path.name, str(error))}
-
-    async def _image(
-        self, client: PlateClient, path: Path, progress: gr.Progress
-    ) -> dict[str, Any]:
-        progress(0, desc="reading")
-        read = await read_image(client, path, self.standard, self.settings)
-        return {
-            "picture": read.picture,
-            "readings": image_html(path.name, read),
-            "answer": read.answer.to_dict(),
-        }
-
-    async def _video(
-        self, client: PlateClient, path: Path, progress: gr.Progress
-    ) -> dict[str, Any]:
-        video = self.settings.video
-        num_frames = round(video.frames_per_second * video.max_seconds)
-        frames, pictures, start = [], [], time.monotonic()
-        async for frame in read_video(client, path, self.standard, self.settings):
-            frames.append(frame)
-            progress((len(frames), num_frames), desc="reading", unit="frames")
-            if frame.found:
-                texts = ", ".join(found.reading.text for found in frame.found)
-                # A minute of pictures as pixels would be gigabytes.
-                picture = Image.open(io.BytesIO(jpeg_of(frame.picture)))
-                pictures.append((picture, f"{frame.seconds:.1f} s: {texts}"))
-        return {
-            "frames": pictures,
-            "readings": video_html(path.name, frames, time.monotonic() - start),
-            "answer": [
-                {"seconds": round(frame.seconds, 3), **frame.answer.to_dict()} for frame in frames
-            ],
-        }
 
 
 @dataclass(frozen=True)
@@ -164,11 +98,9 @@ def _connect(demo: Demo, parts: _Parts) -> None:
     """What happens when something is dropped, or an example is chosen."""
 
     async def on_file(
-        file: str | None,
+        file: str,
         progress: gr.Progress = gr.Progress(),  # noqa: B008 - how Gradio hands it over
     ) -> dict[Any, Any]:
-        if file is None:
-            return {parts.readings: waiting_html()}
         shown = await demo.answer(file, progress)
         pictures = shown.get("frames")
         return {
@@ -206,6 +138,8 @@ def _example_buttons(folder: Path) -> list[tuple[gr.Button, Path]]:
         return []
     with gr.Row(elem_classes="pf-examples"):
         gr.HTML("<span class='pf-or'>or try</span>", min_width=0, elem_classes="pf-flat")
-        return [
-            (gr.Button(file.stem, icon=str(file), size="sm", min_width=0), file) for file in files
-        ]
+        buttons = [(gr.Button(file.stem, icon=str(file), size="sm"), file) for file in files]
+    for button, _ in buttons:
+        # Icons are not uploads: they stay as long as the page.
+        button.keep_in_cache.update(button.temp_files)
+    return buttons

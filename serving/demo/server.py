@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from collections.abc import Callable
 from types import FrameType
 
 from serving.client import ClientSettings
 from serving.demo.settings import DemoSettings
-from sub_module.errors import ConfigError
+from serving.listening import address_of, listen
 from sub_module.plates import PlateStandard
 
 
@@ -30,26 +29,25 @@ def serve_page(
     Raises:
         ConfigError: The port is taken, or the host is none of this machine.
     """
-    listening = _listen(settings.host, settings.port)
+    listening = listen(settings.host, settings.port, "port")
     # Gradio takes seconds to import, and there is nothing to wait for without a port.
     import gradio as gr
     import uvicorn
     from fastapi import FastAPI
 
-    from serving.demo.page import CSS_FILE, THEME, Demo, build_page
+    from serving.demo.answer import Demo
+    from serving.demo.page import CSS_FILE, THEME, build_page
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
-            host, port = listening.getsockname()[:2]
-            say(f"demo page at http://{host}:{port} (Ctrl-C ends it)")
+            say(f"demo page at http://{address_of(listening)} (Ctrl-C ends it)")
 
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
             # uvicorn would raise the signal again once it has ended.
             self.should_exit = True
 
     page = build_page(Demo(settings, client, standard))
-    page.queue(default_concurrency_limit=settings.visitors)
     app = gr.mount_gradio_app(
         FastAPI(docs_url=None, redoc_url=None, openapi_url=None),
         page,
@@ -67,13 +65,3 @@ def serve_page(
     config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=2)
     with listening:
         Server(config).run(sockets=[listening])
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family)
-    except OSError as error:
-        # Python adds the address to the system's words.
-        reason = os.strerror(error.errno) if isinstance(error.errno, int) else str(error)
-        raise ConfigError(f"the page cannot listen at {host}:{port}: {reason}") from error

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
+from serving.listening import address_of, listen
 from serving.predictor.settings import PredictorSettings
-from sub_module.errors import ConfigError
 from sub_module.machine import num_cores
-
-# Of connections: a burst arrives before the event loop takes the first.
-_BACKLOG = 2048
 
 
 def serve(
@@ -32,12 +28,12 @@ def serve(
         ModelError: The model cannot be used.
     """
     with ExitStack() as open_sockets:
-        http = open_sockets.enter_context(_listen(settings.host, settings.http_port, "http_port"))
-        url = f"http://{_address_of(http)}"
+        http = open_sockets.enter_context(listen(settings.host, settings.http_port, "http_port"))
+        url = f"http://{address_of(http)}"
         grpc_address = None
         if settings.grpc_port is not None:
             reserved = _reserve(settings.host, settings.grpc_port, "grpc_port")
-            grpc_address = _address_of(open_sockets.enter_context(reserved))
+            grpc_address = address_of(open_sockets.enter_context(reserved))
         announce = partial(on_ready, url, grpc_address)
         run = partial(_run, _shared_out(settings), model_dir, http, grpc_address)
         if settings.workers == 1:
@@ -71,24 +67,6 @@ def _shared_out(settings: PredictorSettings) -> PredictorSettings:
     )
 
 
-def _listen(host: str, port: int, field: str) -> socket.socket:
-    """A socket that listens; port 0: any that is free.
-
-    Raises:
-        ConfigError: It is not to be had; the message names the field of the config.
-    """
-    try:
-        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        return socket.create_server(address[:2], family=family, backlog=_BACKLOG)
-    except OSError as error:
-        # strerror of `create_server` says the address again.
-        if error.errno is None or isinstance(error, socket.gaierror):
-            reason = error.strerror or str(error)
-        else:
-            reason = os.strerror(error.errno)
-        raise ConfigError(f"{field}: cannot listen at {host}:{port}: {reason}") from error
-
-
 def _reserve(host: str, port: int, field: str) -> socket.socket:
     """A port for gRPC, which opens it itself, in each process; nobody else has it.
 
@@ -96,14 +74,9 @@ def _reserve(host: str, port: int, field: str) -> socket.socket:
         ConfigError: It is not to be had.
     """
     # gRPC would share the port of any other program that shares its own.
-    with _listen(host, port, field) as probe:
+    with listen(host, port, field) as probe:
         family, address = probe.family, probe.getsockname()
     reserved = socket.socket(family)
     reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     reserved.bind(address)
     return reserved
-
-
-def _address_of(listening: socket.socket) -> str:
-    host, port = listening.getsockname()[:2]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

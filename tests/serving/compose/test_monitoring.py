@@ -123,11 +123,7 @@ def prometheus(
     for file in RULE_FILES:
         shutil.copy(file, folder)
     config = copy.deepcopy(PROMETHEUS)
-    config["global"] = {
-        "scrape_interval": "1s",
-        "scrape_timeout": "1s",
-        "evaluation_interval": "1s",
-    }
+    config["global"] = dict.fromkeys(config["global"], "200ms")
     (job,) = (job for job in config["scrape_configs"] if job["job_name"] == "predictor")
     del job["dns_sd_configs"]
     job["static_configs"] = [{"targets": [httpx.URL(predictor.url).netloc.decode()]}]

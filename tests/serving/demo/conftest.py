@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 import select
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -21,35 +21,32 @@ from tests.servers.predictor import predictor as predictor
 _READY_SECONDS = 60.0
 
 
-@contextmanager
-def running_page(url: str, *settings: str) -> Iterator[str]:
-    """A page on a free port that asks the server at `url`; gives its own URL."""
-    command = [sys.executable, "-m", "serving.demo", "--url", url]
-    for setting in ("port=0", *settings):
-        command += ["--set", setting]
-    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
-    assert process.stderr is not None
-    try:
-        # It says where it is, or why it cannot be.
-        assert select.select([process.stderr], [], [], _READY_SECONDS)[0], "it says nothing"
-        said = process.stderr.readline()
-        found = re.search(r"http://\S+", said)
-        assert found, said
-        yield found[0]
-        # As Ctrl-C does.
-        process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 0
-        assert "KeyboardInterrupt" not in process.stderr.read()
-    finally:
-        process.kill()
-        process.wait()
-        process.stderr.close()
-
-
 @pytest.fixture(scope="module")
-def page_url(predictor: Predictor) -> Iterator[str]:
-    with running_page(predictor.url) as url:
-        yield url
+def page_url(predictor: Predictor, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The page on a free port, with an empty folder for what visitors bring."""
+    uploads = tmp_path_factory.mktemp("uploads")
+    command = [sys.executable, "-m", "serving.demo", "--url", predictor.url, "--set", "port=0"]
+    environment = {**os.environ, "GRADIO_TEMP_DIR": str(uploads)}
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        try:
+            # It says where it is, or why it cannot be.
+            assert select.select([process.stderr], [], [], _READY_SECONDS)[0], "it says nothing"
+            said = process.stderr.readline()
+            found = re.search(r"http://\S+", said)
+            assert found, said
+            yield found[0]
+            # As Ctrl-C does.
+            process.send_signal(signal.SIGINT)
+            assert process.wait(20) == 0
+            assert "KeyboardInterrupt" not in process.stderr.read()
+        finally:
+            process.kill()
+    # What visitors brought and saw is deleted; what the page itself consists of never is, or the
+    # examples' icons would be gone after some minutes.
+    assert {file.name for file in uploads.rglob("*.*")} == {"coffee.jpg", "motorcycle.jpg"}
 
 
 @pytest.fixture(scope="session")

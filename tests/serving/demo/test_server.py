@@ -4,55 +4,61 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import subprocess
 import sys
+from collections.abc import Callable
 
 import pytest
+from typer.testing import CliRunner
 
+import pipeline_utils
 from serving.client import client_settings
-from serving.demo.page import Demo
+from serving.demo.__main__ import main
+from serving.demo.answer import Demo
 from serving.demo.settings import demo_settings
 from sub_module.engine.config import load_config
+from sub_module.errors import ConfigError
 from sub_module.plates import PlateStandard
 from tests.servers.predictor import ROOT
 
+Refused = Callable[..., str]
 _COFFEE = ROOT / "docs" / "samples" / "coffee.jpg"
 
 
-_MODULE, _COMMAND = ("-m", "serving.demo"), ("pipeline_utils.py", "demo")
+@pytest.fixture
+def refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Refused:
+    """The one line that `python -m serving.demo` writes before it ends with exit code 2."""
+
+    def run(*arguments: str) -> str:
+        monkeypatch.setattr(sys, "argv", ["demo", *arguments])
+        assert main() == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith("error: ")
+        return line.removeprefix("error: ")
+
+    return run
 
 
-def refused(*arguments: str, program: tuple[str, ...] = _MODULE) -> list[str]:
-    """The lines that it writes before it ends with exit code 2."""
-    command = [sys.executable, *program, *arguments]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 2
-    return done.stderr.splitlines()
-
-
-def test_a_port_that_is_taken() -> None:
+def test_a_port_that_is_taken(refused: Refused) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        assert refused("--set", f"port={port}") == [
-            f"error: the page cannot listen at 127.0.0.1:{port}: Address already in use"
-        ]
+        line = refused("--set", f"port={port}")
+    assert line == f"port: cannot listen at 127.0.0.1:{port}: Address already in use"
 
 
-def test_a_host_that_is_none() -> None:
-    (line,) = refused("--set", "host=nowhere.invalid")
-    assert line.startswith("error: the page cannot listen at nowhere.invalid:7860: ")
+def test_a_host_that_is_none(refused: Refused) -> None:
+    line = refused("--set", "host=nowhere.invalid")
+    assert line.startswith("port: cannot listen at nowhere.invalid:7860: ")
 
 
-@pytest.mark.parametrize("program", [_MODULE, _COMMAND])
 @pytest.mark.parametrize(
-    ("arguments", "reason"),
-    [(("--url", "plates"), "error: url: "), (("--set", "port=many"), "error: port: ")],
+    ("arguments", "field"), [(("--url", "plates"), "url"), (("--set", "port=many"), "port")]
 )
-def test_settings_that_are_none(
-    program: tuple[str, ...], arguments: tuple[str, ...], reason: str
-) -> None:
-    (line,) = refused(*arguments, program=program)
-    assert line.startswith(reason)
+def test_settings_that_are_none(refused: Refused, arguments: tuple[str, ...], field: str) -> None:
+    line = refused(*arguments)
+    assert line.startswith(f"{field}: ")
+    command = CliRunner().invoke(pipeline_utils.app, ["demo", *arguments])
+    assert isinstance(command.exception, ConfigError)
+    assert str(command.exception) == line
 
 
 def test_a_server_that_is_away_is_told() -> None:
