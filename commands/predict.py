@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from serving.client import PlateClient
     from serving.client.many import FileResult
 
-# The server has the last word on what it reads; this is about memory.
-_MAX_PIXELS = 150_000_000
-
 
 @dataclass
 class _Tally:
@@ -155,6 +152,7 @@ def _keeper(
     """What writes pictures and JSON files, and where each image's picture goes."""
     if out is None:
         return lambda result: None, {}
+    from serving.client.payload import MAX_PIXELS
     from sub_module.datasets.decode import decode_image
     from sub_module.engine.read import picture_files, write_picture
     from sub_module.files import write_json
@@ -164,7 +162,7 @@ def _keeper(
     def keep(result: FileResult) -> None:
         assert result.answer is not None
         picture = pictures[result.file]
-        image = decode_image(result.file.read_bytes(), _MAX_PIXELS).pixels
+        image = decode_image(result.file.read_bytes(), MAX_PIXELS).pixels
         write_picture(picture, image, result.answer.readings, standard)
         write_json(picture.with_suffix(".json"), result.to_dict())
 

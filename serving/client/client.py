@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
@@ -15,9 +16,10 @@ from pydantic import SecretStr
 
 from serving.client.errors import AwayError, ImageError, ServerError
 from serving.client.payload import payload_of
-from serving.client.protocol import OVERHEAD_BYTES, answer_of, infer_path, infer_request
+from serving.client.protocol import AWAY, OVERHEAD_BYTES, answer_of, infer_path, infer_request
 from serving.client.settings import ClientSettings
 from serving.predictor.answer import ImageAnswer
+from sub_module.errors import ConfigError
 from sub_module.urls import shown_url
 
 _CONNECT_SECONDS = 5.0
@@ -50,29 +52,37 @@ class PlateClient:
             token: That it wants to see.
             host: The Host header, where the URL is that of a gateway to several servers.
             on_wait: Called with the reason each time that a request must be sent again.
+
+        Raises:
+            ConfigError: The token fits into no header, or the environment names certificates or a
+                proxy that cannot be used.
         """
         self._settings, self._on_wait = settings, on_wait
         self._where = f"the server at {shown_url(settings.url)}"
         self._path = infer_path(settings.model_name)
         self._max_bytes = int(settings.max_payload_megabytes * 1e6) - OVERHEAD_BYTES
         self._places = asyncio.Semaphore(settings.concurrent)
-        # When a server last had something to say about an image, seconds of `time.monotonic`.
+        # When a server was last there, in seconds of `time.monotonic`.
         self._answered: float | None = None
         # It need not read for a client that is gone.
         headers = {"X-Deadline-Ms": f"{settings.answer_seconds * 1000:.0f}"}
         if token is not None:
-            headers["Authorization"] = f"Bearer {token.get_secret_value()}"
+            headers["Authorization"] = f"Bearer {_checked(token)}"
         if host is not None:
             headers["Host"] = host
         # A gateway chooses the certificate before it sees the header.
         self._extensions = {"sni_hostname": host.split(":")[0]} if host is not None else {}
-        self._http = httpx.AsyncClient(
-            base_url=settings.url,
-            headers=headers,
-            # The whole of a request has its own limit.
-            timeout=httpx.Timeout(None, connect=_CONNECT_SECONDS),
-            limits=httpx.Limits(max_connections=settings.concurrent),
-        )
+        try:
+            self._http = httpx.AsyncClient(
+                base_url=settings.url,
+                headers=headers,
+                # The whole of a request has its own limit.
+                timeout=httpx.Timeout(None, connect=_CONNECT_SECONDS),
+                limits=httpx.Limits(max_connections=settings.concurrent),
+            )
+        except (OSError, ValueError, ImportError) as error:
+            names = "SSL_CERT_FILE, SSL_CERT_DIR, or a proxy such as HTTPS_PROXY"
+            raise ConfigError(f"what the environment names ({names}): {error}") from error
 
     @property
     def num_at_once(self) -> int:
@@ -113,8 +123,8 @@ class PlateClient:
         body, headers = infer_request(data)
         headers["X-Request-Id"] = os.urandom(8).hex()
         patience_seconds = self._settings.patience_seconds
-        away_since: float | None = None
-        for pause in _pauses():
+        pause, away_since, again_since = _FIRST_PAUSE_SECONDS, None, math.inf
+        while True:
             try:
                 return await self._ask(body, headers)
             except AwayError as error:
@@ -125,16 +135,18 @@ class PlateClient:
                 seconds = pause if wish is None else max(wish, _FIRST_PAUSE_SECONDS)
                 seconds *= random.uniform(1, 1 + _SPREAD)
                 if now + seconds > away_since + patience_seconds:
-                    raise self._given_up(error, away_since) from error
+                    raise self._given_up(error, again_since) from error
                 self._on_wait(str(error))
             await asyncio.sleep(seconds)
-        raise AssertionError
+            pause = min(_LONGEST_PAUSE_SECONDS, 2 * pause)
+            again_since = min(again_since, time.monotonic())
 
-    def _given_up(self, error: AwayError, away_since: float) -> ImageError | ServerError:
+    def _given_up(self, error: AwayError, again_since: float) -> ImageError | ServerError:
         wish = f"; it asks for {error.pause_seconds:.0f} s of rest" if error.pause_seconds else ""
         reason = f"{error}, {self._settings.patience_seconds:g} s long{wish}"
-        # Others were answered in the meantime: it is this image that it cannot bear.
-        alone = self._answered is not None and self._answered > away_since
+        # Others were answered since it was sent again: it is this image that the server cannot
+        # bear. Before, those may have been on their way when the server was lost.
+        alone = self._answered is not None and self._answered > again_since
         return ImageError(reason) if alone else ServerError(reason)
 
     async def _ask(self, body: bytes, headers: dict[str, str]) -> ImageAnswer:
@@ -150,13 +162,9 @@ class PlateClient:
             raise self._unreachable(error) from error
         except httpx.DecodingError as error:
             raise ServerError(f"{self._where} answers, but not in HTTP: {error}") from error
-        try:
-            answer = answer_of(response, self._where)
-        except ImageError:
+        if response.status_code not in AWAY:
             self._answered = time.monotonic()
-            raise
-        self._answered = time.monotonic()
-        return answer
+        return answer_of(response, self._where)
 
     def _unreachable(self, error: httpx.TransportError) -> ServerError:
         reason = _innermost(error)
@@ -172,12 +180,15 @@ class PlateClient:
         return ServerError(message) if self._answered is None else AwayError(message)
 
 
-def _pauses() -> Iterator[float]:
-    """Seconds to wait before each next try, without end."""
-    pause = _FIRST_PAUSE_SECONDS
-    while True:
-        yield pause
-        pause = min(_LONGEST_PAUSE_SECONDS, 2 * pause)
+def _checked(token: SecretStr) -> str:
+    secret = token.get_secret_value()
+    # Later it would be a fault of the connection, in whose message it stands.
+    if not (secret.isascii() and secret.isprintable()):
+        raise ConfigError(
+            "PLATEFLOW_SERVE_TOKEN: a token is of printable ASCII characters; "
+            "is there a line break at its end?"
+        )
+    return secret
 
 
 def _innermost(error: BaseException) -> str:

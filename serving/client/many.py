@@ -55,7 +55,7 @@ def image_files(arguments: Sequence[str]) -> list[Path]:
     for argument in arguments:
         path = Path(argument)
         if path.is_dir():
-            found = [file for file in path.rglob("*") if file.suffix.lower() in IMAGE_SUFFIXES]
+            found = [f for f in path.rglob("*") if _is_image(f)]
             what = "no image in it"
         elif path.exists() or not glob.has_magic(argument):
             found, what = [path], ""
@@ -66,6 +66,10 @@ def image_files(arguments: Sequence[str]) -> list[Path]:
             raise DataError(f"{argument}: {what}")
         files.update(dict.fromkeys(sorted(found)))
     return list(files)
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in IMAGE_SUFFIXES and not path.is_dir()
 
 
 async def read_files(

@@ -19,7 +19,7 @@ from sub_module.files import reason_of
 
 # No photograph is larger; a film that came along by mistake is.
 _MAX_FILE_BYTES = 300_000_000
-_MAX_PIXELS = 150_000_000
+MAX_PIXELS = 150_000_000
 # Each further try is at least so much smaller along its sides.
 _STEP = 0.9
 # One at a time: each holds an image and its copy.
@@ -89,7 +89,7 @@ def _whole(image: bytes | Path) -> bytes:
 def _smaller(data: bytes, max_bytes: int, jpeg_quality: int) -> Payload:
     too_large = f"too large to be sent ({len(data) / 1e6:.1f} MB, at most {max_bytes / 1e6:.1f} MB)"
     try:
-        decoded = decode_image(data, _MAX_PIXELS)
+        decoded = decode_image(data, MAX_PIXELS)
     except DataError as error:
         raise ImageError(f"{too_large}, and cannot be made smaller: {error}") from error
     # As it is, a JPEG may be small enough: of a PNG a fifth.
@@ -104,7 +104,6 @@ def _smaller(data: bytes, max_bytes: int, jpeg_quality: int) -> Payload:
 
 def _jpeg(pixels: NDArray[np.uint8] | cv2.typing.MatLike, quality: int) -> bytes:
     bgr = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
-    is_made, jpeg = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    if not is_made:
-        raise ImageError(f"{pixels.shape[1]}x{pixels.shape[0]} pixels do not fit into a JPEG")
+    # Nothing decoded has sides that a JPEG cannot have.
+    _, jpeg = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
     return jpeg.tobytes()

@@ -23,7 +23,7 @@ INPUT, OUTPUT = "image", "readings"
 OVERHEAD_BYTES = 1024
 _HEADER_LENGTH = "Inference-Header-Content-Length"
 # The server, or a gateway before it, has no room or is not there now.
-_AWAY = (408, 429, 502, 503, 504)
+AWAY = (408, 429, 502, 503, 504)
 # These are about the image.
 _REFUSED = (400, 413, 415, 422, 500)
 _LONGEST_REASON = 300
@@ -67,7 +67,7 @@ def answer_of(response: httpx.Response, where: str) -> ImageAnswer:
         ServerError: Whoever answers there is not the model server, or wants another question.
     """
     status = response.status_code
-    if status in _AWAY:
+    if status in AWAY:
         pause_seconds = _wish(response.headers.get("Retry-After"))
         raise AwayError(f"{where} says {_reason(response)}", pause_seconds)
     if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):

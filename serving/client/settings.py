@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+import httpx
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from sub_module.engine.config import load_config
 from sub_module.errors import ConfigError
 
 Seconds = Annotated[float, Field(gt=0)]
+_LAST_PORT = 65535
 
 
 def _http_url(text: str) -> str:
-    import httpx
-
     try:
         url = httpx.URL(text)
     except httpx.InvalidURL as error:
         raise ValueError(f"no URL ({error})") from error
-    if url.scheme not in ("http", "https") or not url.host:
+    # A path goes before the server's own; a query would end up behind it.
+    is_whole = url.scheme in ("http", "https") and url.host and not url.query and not url.fragment
+    if not is_whole or (url.port or 0) > _LAST_PORT:
         raise ValueError("no URL such as http://127.0.0.1:8080")
     return text.rstrip("/")
 
@@ -27,7 +29,7 @@ def _http_url(text: str) -> str:
 class ClientSettings(BaseModel):
     """The whole config; what each field means stands there."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     url: Annotated[str, AfterValidator(_http_url)]
     model_name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]

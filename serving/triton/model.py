@@ -3,15 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import triton_python_backend_utils as triton
-from numpy.typing import NDArray
-
-from sub_module.errors import PlateflowError
 from sub_module.export.runtime import OnnxDetector
 
 
@@ -43,16 +36,3 @@ def detector_of(args: dict[str, str]) -> OnnxDetector:
         runtime=parameters["runtime"],
         precision=parameters["precision"],
     )
-
-
-def refusal(error: PlateflowError) -> Any:
-    """The answer to a request that gets none."""
-    code = triton.TritonError.INVALID_ARG
-    return triton.InferenceResponse(error=triton.TritonError(str(error), code))
-
-
-def objects(values: Sequence[bytes]) -> NDArray[np.object_]:
-    """(n, 1) of BYTES."""
-    array = np.empty((len(values), 1), np.object_)
-    array[:, 0] = values
-    return array

@@ -19,7 +19,7 @@ import triton_python_backend_utils as triton
 from serving.predictor.errors import RequestError, TooLargeError
 from serving.predictor.images import DecodedImage, decode
 from serving.triton.frame import Frame, pack
-from serving.triton.model import parameters_of, refusal
+from serving.triton.model import parameters_of
 from sub_module.datasets.letterbox import letterbox
 
 
@@ -47,7 +47,8 @@ class TritonPythonModel:
         try:
             images, frames = self._decode(list(files))
         except RequestError as error:
-            return refusal(error)
+            code = triton.TritonError.INVALID_ARG
+            return triton.InferenceResponse(error=triton.TritonError(str(error), code))
         canvases = [letterbox(image.pixels, self._size).transpose(2, 0, 1) for image in images]
         return triton.InferenceResponse(
             [

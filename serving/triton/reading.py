@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from serving.predictor.answer import ImageAnswer
 from serving.predictor.images import in_full_size
 from serving.triton.frame import Frame
-from serving.triton.model import detector_of, model_dir_of, objects, parameters_of
+from serving.triton.model import detector_of, model_dir_of, parameters_of
 from sub_module.export.runtime import read_settings
 from sub_module.models.reader import Networks, build_reader
 
@@ -73,12 +73,11 @@ class TritonPythonModel:
             )
             for image, findings, frame in zip(images, found, frames, strict=True)
         ]
-        texts = iter([json.dumps(answer.to_dict()).encode() for answer in answers])
+        texts = np.array([[json.dumps(answer.to_dict()).encode()] for answer in answers], object)
+        ends = np.cumsum([len(row[0]) for row in rows])
         return [
-            triton.InferenceResponse(
-                [triton.Tensor("readings", objects([next(texts) for _ in row[0]]))]
-            )
-            for row in rows
+            triton.InferenceResponse([triton.Tensor("readings", part)])
+            for part in np.split(texts, ends[:-1])
         ]
 
 

@@ -13,7 +13,7 @@ from serving.triton import pbtxt
 from serving.triton.pbtxt import Tensor
 from sub_module.errors import ConfigError, ModelError
 from sub_module.export.runtime import FLOAT32, OnnxDetector, read_settings
-from sub_module.files import appearing, write_text
+from sub_module.files import appearing, write_bytes, write_text
 
 Backend = Literal["python", "onnxruntime"]
 
@@ -114,41 +114,30 @@ def _write_detector(
     backend: Backend,
     model_dir: Path,
 ) -> None:
-    batching = _batching(settings)
-    shape = [pbtxt.tensors("input", [graph.input]), pbtxt.tensors("output", graph.outputs)]
-    size = settings.limits.images_per_request
-    if backend == "onnxruntime":
-        (folder / "1").mkdir(parents=True)
-        (folder / "1" / "model.onnx").write_bytes(graph.content)
-        on_gpu = settings.engine.runtime == "onnxruntime-cuda"
-        threads = {"intra_op_thread_count": settings.engine.threads_per_reader}
-        head = pbtxt.model(folder.name, "onnxruntime", size)
-        config = [
-            head,
-            *shape,
-            batching,
-            pbtxt.instances(1 if on_gpu else _num_processes(settings), on_gpu),
-            pbtxt.parameters(threads),
-        ]
-        write_text(folder / "config.pbtxt", "".join(config))
-        return
-    head = pbtxt.model(folder.name, "python", size)
+    is_own = backend == "onnxruntime"
+    on_gpu = is_own and settings.engine.runtime == "onnxruntime-cuda"
+    threads = {"intra_op_thread_count": settings.engine.threads_per_reader}
     config = [
-        head,
-        *shape,
-        batching,
-        pbtxt.instances(_num_processes(settings)),
-        pbtxt.parameters(_engine(settings)),
+        pbtxt.model(folder.name, backend, _max_batch_size(settings)),
+        pbtxt.tensors("input", [graph.input]),
+        pbtxt.tensors("output", graph.outputs),
+        _batching(settings),
+        pbtxt.instances(1 if on_gpu else _num_processes(settings), on_gpu),
+        pbtxt.parameters(threads if is_own else _engine(settings)),
     ]
-    _write_model(folder, config, "The detector's graph", "detector")
-    shutil.copytree(model_dir, folder / "1" / "model")
+    if is_own:
+        write_bytes(folder / "1" / "model.onnx", graph.content)
+        write_text(folder / "config.pbtxt", "".join(config))
+    else:
+        _write_model(folder, config, "The detector's graph", "detector")
+        shutil.copytree(model_dir, folder / "1" / "model")
 
 
 def _write_reading(
     folder: Path, graph: Graph, settings: PredictorSettings, model_dir: Path
 ) -> None:
     config = [
-        pbtxt.model(folder.name, "python", settings.limits.images_per_request),
+        pbtxt.model(folder.name, "python", _max_batch_size(settings)),
         pbtxt.tensors("input", [PIXELS, FRAME, *graph.outputs]),
         pbtxt.tensors("output", [READINGS]),
         _batching(settings),
@@ -190,6 +179,11 @@ def _batching(settings: PredictorSettings) -> str:
         timeout_us=round(settings.limits.deadline_seconds * 1e6),
         max_queue_size=settings.limits.queued_images,
     )
+
+
+def _max_batch_size(settings: PredictorSettings) -> int:
+    # Triton wants room for what is read together; what is too large, the preprocessing refuses.
+    return max(settings.limits.images_per_request, settings.batching.max_images)
 
 
 def _num_processes(settings: PredictorSettings) -> int:

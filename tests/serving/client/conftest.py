@@ -7,14 +7,21 @@ from collections.abc import Iterator
 import pytest
 
 from tests.servers.predictor import Predictor, running_predictor
-from tests.serving.client.gateway import Gateway
+from tests.serving.client.gateway import TOKEN, Gateway
 
 
 @pytest.fixture(scope="package")
 def predictor() -> Iterator[Predictor]:
-    # As the library reads, to the last digit.
-    with running_predictor("engine.precision=float32") as server:
+    # As the library reads, to the last digit; and with no more room than most tests need.
+    settings = "engine.precision=float32", "limits.queued_images=8"
+    with running_predictor(*settings, environment={"PLATEFLOW_SERVE_TOKEN": TOKEN}) as server:
         yield server
+
+
+@pytest.fixture(autouse=True)
+def token(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What commands bring the server."""
+    monkeypatch.setenv("PLATEFLOW_SERVE_TOKEN", TOKEN)
 
 
 @pytest.fixture

@@ -14,6 +14,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
 HTML = "text/html; charset=utf-8"
+# The server behind wants to see it.
+TOKEN = "a-token-of-the-tests"
 
 
 @dataclass(frozen=True)

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import os
-import signal
 from collections.abc import Iterator
 from contextlib import aclosing
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from serving.client import PlateClient, ServerError, client_settings
 from serving.client.many import FileResult, image_files, read_files
 from sub_module.errors import DataError
-from tests.servers.predictor import Predictor, running_predictor
-from tests.serving.client.gateway import Gateway
+from tests.servers.predictor import Predictor
+from tests.serving.client.gateway import TOKEN, Gateway
 from tests.standards import REPOSITORY
 
 SAMPLES = sorted((REPOSITORY / "docs" / "samples").glob("*.jpg"))
@@ -26,7 +25,7 @@ def results(url: str, files: list[Path]) -> list[FileResult]:
     """What comes of files, as it comes."""
 
     async def read() -> list[FileResult]:
-        client = PlateClient(client_settings({"url": url}))
+        client = PlateClient(client_settings({"url": url}), SecretStr(TOKEN))
         async with client, aclosing(read_files(client, files)) as coming:
             return [result async for result in coming]
 
@@ -74,38 +73,41 @@ def test_no_more_is_begun_than_is_on_its_way(gateway: Gateway, tmp_path: Path) -
 
     async def read() -> None:
         nonlocal come, furthest
-        client = PlateClient(client_settings({"url": gateway.url, "concurrent": 3}))
-        async with client, aclosing(read_files(client, counted(links(tmp_path, 40)))) as found:
+        settings = client_settings({"url": gateway.url, "concurrent": 3})
+        client = PlateClient(settings, SecretStr(TOKEN))
+        async with client, aclosing(read_files(client, counted(links(tmp_path, 20)))) as found:
             async for _ in found:
                 come += 1
                 furthest = max(furthest, begun - come)
 
     asyncio.run(read())
-    assert come == len(gateway.asked) == 40
+    assert come == len(gateway.asked) == 20
     assert furthest <= 4 * 3
     assert gateway.most_at_once == 3
 
 
-def test_a_server_that_dies_in_the_middle(tmp_path: Path) -> None:
-    files, found = links(tmp_path, 400), []
+def test_a_server_that_is_lost_in_the_middle(predictor: Predictor, tmp_path: Path) -> None:
+    files, found = links(tmp_path, 100), []
+    gateway = Gateway(predictor.url)
 
-    async def read(server: Predictor) -> None:
-        settings = client_settings({"url": server.url, "patience_seconds": 0.5})
-        client = PlateClient(settings)
-        async with client, aclosing(read_files(client, files)) as coming:
+    async def read() -> None:
+        with gateway.opened():
+            settings = client_settings({"url": gateway.url, "patience_seconds": 0.5})
+            client = PlateClient(settings, SecretStr(TOKEN))
+            coming = read_files(client, files)
+            while len(found) < 10:
+                found.append(await anext(coming))
+        async with client, aclosing(coming):
             async for result in coming:
                 found.append(result)
-                if len(found) == 10:
-                    os.kill(server.process.pid, signal.SIGKILL)
 
-    with (
-        running_predictor() as server,
-        pytest.raises(ServerError, match=r"cannot be reached: Connection refused, 0.5 s long"),
-    ):
-        asyncio.run(read(server))
+    with pytest.raises(ServerError, match=r"cannot be reached: Connection refused, 0.5 s long"):
+        asyncio.run(read())
     assert 10 <= len(found) < 60
     assert all(result.answer is not None for result in found)
-    assert [result.file for result in found] == files[: len(found)]
+    # Of those that were on their way some may be missing.
+    come = [result.file for result in found]
+    assert come == sorted(set(come))
 
 
 def test_which_files_are_meant(tmp_path: Path) -> None:
@@ -113,7 +115,7 @@ def test_which_files_are_meant(tmp_path: Path) -> None:
         file = tmp_path / "photos" / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch()
-    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "folder.jpg").mkdir(parents=True)
     photos = tmp_path / "photos"
 
     def names(*arguments: Path) -> list[str]:

@@ -143,19 +143,13 @@ def test_a_model_whose_detector_takes_one_image_is_refused(tmp_path: Path) -> No
         ([__file__, "{tmp}/out"], "no exported model there"),
         (["{model}", "{tmp}/out", "--set", "engine.precision=int3"], "int3"),
         (["{model}", "{tmp}/out", "--set", "engine.readrs=1"], "engine.readers"),
+        (["{model}", "{tmp}/out", "--set", "engine.runtime=torch"], "torch"),
         (
-            [
-                "{model}",
-                "{tmp}/out",
-                "--backend",
-                "onnxruntime",
-                "--set",
-                "engine.runtime=openvino",
-            ],
+            ["{model}", "{tmp}/out", "--backend=onnxruntime", "--set=engine.runtime=openvino"],
             "engine.runtime",
         ),
     ],
-    ids=["no model", "a file", "no such precision", "unknown setting", "backend and runtime"],
+    ids=["no model", "a file", "no such precision", "unknown setting", "torch", "backend, runtime"],
 )
 def test_what_cannot_be_rendered_is_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], reason: str
@@ -166,12 +160,6 @@ def test_what_cannot_be_rendered_is_one_line(
     assert reason in error
     assert error.count("\n") == 1
     assert os.listdir(tmp_path) == []
-
-
-def test_torch_reads_no_exported_model(tmp_path: Path) -> None:
-    settings = predictor_settings({"engine.runtime": "torch"})
-    with pytest.raises(ModelError, match="torch"):
-        render(SHIPPED_MODEL, tmp_path / "out", settings)
 
 
 def test_start_without_a_repository_is_one_line(
