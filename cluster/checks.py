@@ -13,7 +13,7 @@ from cluster.nodes import has_room
 from cluster.secret import SECRET_KEYS, STEP_KEYS
 from cluster.service_body import GROUP, PLURAL, VERSION, served_of
 from cluster.service_ready import is_ready
-from cluster.settings import Cluster
+from cluster.settings import Cluster, Pod
 from cluster.volume import differences
 from sub_module.errors import ClusterError
 from sub_module.settings import Settings
@@ -243,7 +243,10 @@ def _set_here() -> list[str]:
 
 
 def _gpus(case: Case) -> Check:
-    steps = {name: step for name, step in case.cluster.components.items() if step.gpus}
+    pods: dict[str, Pod] = {**case.cluster.components}
+    if case.cluster.serving is not None:
+        pods["serving"] = case.cluster.serving
+    steps = {name: pod for name, pod in pods.items() if pod.gpus}
     if not steps:
         return Check("GPUs", None, "no step asks for any")
     nodes = case.api.call("nodes", case.api.core.list_node).items
@@ -258,7 +261,7 @@ def _gpus(case: Case) -> Check:
             "GPUs",
             False,
             f"no node has what a step asks for ({wishes})",
-            "add nodes, or see gpu_type, node_selector and tolerations under cluster.components; "
+            "add nodes, or see gpu_type, node_selector and tolerations under `cluster`; "
             "nodes that a cluster adds by itself are not seen before a step asks for them",
         )
     fitting = sum(any(has_room(node, step) for step in steps.values()) for node in nodes)

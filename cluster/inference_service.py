@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from cluster.service_body import (
     PLURAL,
     VERSION,
     is_as_wanted,
-    release_label,
+    newest_label,
     served_of,
     service_body,
 )
@@ -37,6 +37,8 @@ class Deployed:
         is_changed: It was made or changed.
         release: The label of the pods that are to be ready, see `RELEASE_LABEL`.
         min_replicas: So many of them.
+        is_started: They start now; otherwise they were there, and Knative may have taken those away
+            that nobody asked.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Deployed:
     is_changed: bool
     release: str
     min_replicas: int
+    is_started: bool
 
 
 class InferenceService:
@@ -92,39 +95,47 @@ class InferenceService:
                 of that name that is not ours or is being deleted, or somebody else changes it.
         """
         release = Release(model, self.serving.image)
-        return self._change(
-            lambda seen: Served(release) if seen is None else seen.with_model(release, percent)
-        )
+        return self._change(lambda seen: seen.with_model(release, percent), Served(release))
 
     def promote(self) -> Deployed:
         """All traffic to the canary; ClusterError as `deploy`, or there is none."""
-        return self._change(lambda seen: self._there(seen).promoted())
+        return self._change(Served.promoted)
 
     def roll_back(self) -> Deployed:
         """Back to before the canary, else to the model before; ClusterError: there is none."""
-        return self._change(lambda seen: self._there(seen).rolled_back())
+        return self._change(Served.rolled_back)
 
     def as_it_is(self) -> Deployed:
         """What it serves, unchanged; ClusterError: it is not there, or not ours."""
-        return self._deployed(served_of(self._present(self.read())), False, False)
+        present = self.read()
+        if present is None:
+            raise self._missing()
+        return self._deployed(served_of(present), present, present, is_changed=False)
 
-    def _change(self, step: Callable[[Served | None], Served]) -> Deployed:
-        """From what it serves to what it is to serve; after a lost answer it is looked at."""
-        first: Served | None = None
+    def _change(self, step: Callable[[Served], Served], new: Served | None = None) -> Deployed:
+        """From what it serves to what it is to serve; after a lost answer it is looked at.
+
+        Args:
+            step: From the one to the other.
+            new: What a service serves that is made; None: none is made.
+        """
+        first: dict[str, Any] | None = None
         for number in range(1, _NUM_TRIES + 1):
             present = self.read()
             if present is None:
-                served = step(None)
-                present, is_new = self._made(served)
-                if is_as_wanted(present, self._body(served)):
-                    return self._deployed(served, is_new, True)
-            seen = served_of(self._checked(present))
+                if new is None:
+                    raise self._missing()
+                present, is_new = self._made(new)
+                if is_as_wanted(present, self._body(new)):
+                    return self._deployed(new, present, None, is_new=is_new)
+            self._check_stays(present)
+            seen = served_of(present)
             if first is None:
-                first, served = seen, step(seen)
+                first, was, served = present, seen, step(seen)
             body = self._body(served)
             if is_as_wanted(present, body):
-                return self._deployed(served, False, number > 1)
-            if seen != first:
+                return self._deployed(served, body, first, is_changed=number > 1)
+            if seen != was:
                 raise ClusterError(
                     f"InferenceService {self.name}: somebody else changed it at the same time; look"
                     " at it, then start again"
@@ -137,7 +148,7 @@ class InferenceService:
                 if number == _NUM_TRIES or not (is_lost or error.status == _CONFLICT):
                     raise self._explained(error) from error
             else:
-                return self._deployed(served, False, True)
+                return self._deployed(served, body, first)
         raise AssertionError
 
     def _made(self, served: Served) -> tuple[dict[str, Any], bool]:
@@ -189,21 +200,26 @@ class InferenceService:
     def _body(self, served: Served) -> dict[str, Any]:
         return service_body(served, self._cluster, self.serving, self.api.namespace)
 
-    def _deployed(self, served: Served, is_new: bool, is_changed: bool) -> Deployed:
-        label = release_label(served.newest, self._cluster, self.serving)
-        # A canary has its part of the pods, at least one.
-        num_pods = min(1, self.serving.min_replicas) if served.canary else self.serving.min_replicas
-        return Deployed(self.name, served, is_new, is_changed, label, num_pods)
-
-    def _there(self, seen: Served | None) -> Served:
-        if seen is None:
-            raise self._missing()
-        return seen
-
-    def _present(self, present: dict[str, Any] | None) -> dict[str, Any]:
-        if present is None:
-            raise self._missing()
-        return present
+    def _deployed(
+        self,
+        served: Served,
+        service: Mapping[str, Any],
+        before: Mapping[str, Any] | None,
+        *,
+        is_new: bool = False,
+        is_changed: bool = True,
+    ) -> Deployed:
+        num_pods = int(service["spec"]["predictor"].get("minReplicas", 1))
+        return Deployed(
+            self.name,
+            served,
+            is_new,
+            is_changed,
+            release=newest_label(service),
+            # A canary has its part of the pods, at least one.
+            min_replicas=min(1, num_pods) if served.canary else num_pods,
+            is_started=before is None or newest_label(before) != newest_label(service),
+        )
 
     def _missing(self) -> ClusterError:
         return ClusterError(
@@ -211,13 +227,12 @@ class InferenceService:
             "MODEL` makes it"
         )
 
-    def _checked(self, present: dict[str, Any]) -> dict[str, Any]:
+    def _check_stays(self, present: Mapping[str, Any]) -> None:
         if present["metadata"].get("deletionTimestamp") is not None:
             raise ClusterError(
                 f"InferenceService {self.name} in namespace {self.api.namespace} is being deleted; "
                 "wait until it is gone, then start again"
             )
-        return present
 
     @property
     def _what(self) -> str:

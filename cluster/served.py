@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 
 from sub_module.errors import ClusterError
 
-LONGEST_HISTORY = 5
+# The one to go back to, and the one that is known again when a canary is taken back.
+LONGEST_HISTORY = 2
 
 
 @dataclass(frozen=True)
@@ -76,9 +77,12 @@ class Served:
         return self.with_model(self.canary, None)
 
     def rolled_back(self) -> Served:
-        """Without the canary, else what was stable before; ClusterError: nothing was."""
+        """Without the canary, else what was stable before, in exchange; ClusterError: nothing was.
+
+        Twice is back again, as on a machine.
+        """
         if self.canary is not None:
             return Served(self.stable, history=self.history, is_held=True)
         if not self.history:
             raise ClusterError("nothing was served before it")
-        return Served(self.history[0], history=self.history[1:])
+        return Served(self.history[0], history=(self.stable, *self.history[1:]))

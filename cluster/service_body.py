@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -11,22 +12,24 @@ from typing import Any
 from cluster.api import LABELS
 from cluster.secret import SERVER_TOKEN
 from cluster.served import LONGEST_HISTORY, Release, Served
-from cluster.settings import Cluster, Serving
+from cluster.settings import Cluster, Serving, amount_of
 from sub_module.errors import ClusterError
 
 GROUP, VERSION, PLURAL = "serving.kserve.io", "v1beta1", "inferenceservices"
 # A pod's label with the hash of what it runs, and KServe's own with the service's name.
 RELEASE_LABEL, SERVICE_LABEL = "plateflow/release", f"{GROUP}/inferenceservice"
 _MODE, _AUTOSCALER = f"{GROUP}/deploymentMode", f"{GROUP}/autoscalerClass"
-_STORAGE_SECRET = f"{GROUP}/storageSecretName"
+# As KServe's manifests call it, and as its Helm charts do.
+_STORAGE_SECRETS = (f"{GROUP}/storageSecretName", f"{GROUP}/secretName")
 # What was served before, the latest first. KServe hands annotations on to the pods: one that
 # changes starts them anew, so it holds nothing that changes while a canary grows or is promoted.
 _HISTORY = "plateflow/history"
-OWN_ANNOTATIONS = (_MODE, _AUTOSCALER, _STORAGE_SECRET, _HISTORY)
+OWN_ANNOTATIONS = (_MODE, _AUTOSCALER, *_STORAGE_SECRETS, _HISTORY)
 _CONTAINER = "kserve-container"
 # KServe puts the model there, and names its place in this variable.
 _MODEL_DIR, _STORAGE_VARIABLE = "/mnt/models", "STORAGE_URI"
 _HTTP_PORT, _GRPC_PORT = 8080, 8081
+_QUANTITY = re.compile(r"\d+(\.\d+)?(m|[kKMGTPE]i?)?")
 # Longer than the server's own `drain_seconds`.
 _GRACE_SECONDS = 45
 
@@ -60,9 +63,11 @@ def service_body(
     }
 
 
-def release_label(release: Release, cluster: Cluster, serving: Serving) -> str:
-    """By which the pods of a release are found."""
-    return str(_pod(release, cluster, serving)["labels"][RELEASE_LABEL])
+def newest_label(service: Mapping[str, Any]) -> str:
+    """By which the newest pods of a service are found: a canary's, while there is one."""
+    spec = service["spec"]
+    newest = spec["canary"][0]["predictor"] if spec.get("canary") else spec["predictor"]
+    return str((newest.get("labels") or {}).get(RELEASE_LABEL))
 
 
 def served_of(service: Mapping[str, Any]) -> Served:
@@ -102,7 +107,15 @@ def contains(present: Any, wanted: Any) -> bool:
             and len(present) == len(wanted)
             and all(map(contains, present, wanted))
         )
-    return bool(present == wanted)
+    return bool(present == wanted) or _is_same_amount(present, wanted)
+
+
+def _is_same_amount(present: Any, wanted: Any) -> bool:
+    """Kubernetes writes 0.5 as 500m, and 1024Mi as 1Gi."""
+    amounts = (present, wanted)
+    if not all(isinstance(each, str) and _QUANTITY.fullmatch(each) for each in amounts):
+        return False
+    return amount_of(present) == amount_of(wanted)
 
 
 def is_as_wanted(present: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
@@ -128,7 +141,7 @@ def _annotations(history: tuple[Release, ...], serving: Serving) -> dict[str, st
     if serving.mode == "Standard":
         annotations[_AUTOSCALER] = serving.autoscaler
     if serving.storage_secret is not None:
-        annotations[_STORAGE_SECRET] = serving.storage_secret
+        annotations |= dict.fromkeys(_STORAGE_SECRETS, serving.storage_secret)
     return annotations
 
 
@@ -214,14 +227,22 @@ def _probe(what: str, period: int, failures: int) -> dict[str, Any]:
 
 
 def _resources(serving: Serving) -> dict[str, Any]:
-    requests = {"cpu": serving.cpu_request, "memory": serving.memory_request}
-    limits = {"cpu": serving.cpu_limit, "memory": serving.memory_limit}
-    if serving.gpus:
-        limits[serving.gpu_type] = str(serving.gpus)
-    return {
+    # For what is missing KServe puts its own, and refuses pods whose request is above that limit.
+    requests = {
+        "cpu": serving.cpu_request or serving.cpu_limit,
+        "memory": serving.memory_request or serving.memory_limit,
+    }
+    limits = {
+        "cpu": serving.cpu_limit or serving.cpu_request,
+        "memory": serving.memory_limit or serving.memory_request,
+        serving.gpu_type: str(serving.gpus) if serving.gpus else None,
+    }
+    named = {
         what: {name: amount for name, amount in amounts.items() if amount is not None}
         for what, amounts in (("requests", requests), ("limits", limits))
     }
+    # Of an empty one KServe keeps nothing.
+    return {what: amounts for what, amounts in named.items() if amounts}
 
 
 def _toleration(toleration: Mapping[str, Any]) -> dict[str, Any]:

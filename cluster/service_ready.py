@@ -80,7 +80,7 @@ def _state(service: Mapping[str, Any], pods: list[Any], deployed: Deployed) -> s
     """What is waited for, in words; None: nothing more."""
     num_ready = sum(map(_is_pod_ready, pods))
     # Knative takes pods away that nobody asks for; what was ready once, is.
-    is_asleep = not pods and deployed.min_replicas == 0 and not deployed.is_changed
+    is_asleep = not pods and deployed.min_replicas == 0 and not deployed.is_started
     if num_ready < max(deployed.min_replicas, 1) and not is_asleep:
         doing = sorted({words for pod in pods for words in _doing(pod)})
         words = f"; {', '.join(doing)}" if doing else ""

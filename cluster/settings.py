@@ -223,11 +223,11 @@ def _from(registry: str | None, pod: _Pod) -> _Pod:
 
 def amount_of(quantity: str) -> float:
     """Cores or bytes: `500m` is 0.5, `2Gi` is 2147483648."""
-    number = quantity.rstrip("mKMGTPEi")
+    number = quantity.rstrip("mkKMGTPEi")
     unit = quantity.removeprefix(number)
     if unit == "m":
         return float(number) / 1000
-    power = "KMGTPE".index(unit[0]) + 1 if unit else 0
+    power = "KMGTPE".index(unit[0].upper()) + 1 if unit else 0
     return float(number) * float(1024 if unit.endswith("i") else 1000) ** power
 
 

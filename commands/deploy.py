@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from commands.cluster import cluster_only
-from commands.options import BackendOption, ConfigOption, SetOption
+from commands.options import ConfigOption, SetOption
 from commands.terminal import bar, say
 from pipelines.backends import BackendName
 from sub_module.engine.config import load_config, parse_overrides
@@ -28,109 +28,123 @@ def deploy(
     model: Annotated[
         str | None,
         typer.Argument(
-            help="A model's directory, a version in `models`, or a gs:// or pvc:// URL; here also a"
-            " checkpoint. None, on a cluster: look at what is served."
+            help="A model's directory or a checkpoint, a version in `models`, or, on a cluster, a "
+            "gs:// or pvc:// URL. None: say what is in use."
+        ),
+    ] = None,
+    rollback: Annotated[
+        bool,
+        typer.Option("--rollback", help="Without the canary, else the model before; again: back."),
+    ] = False,
+    test_set: Annotated[
+        Path | None,
+        typer.Option(
+            help="A recorded set, COCO JSON, that a model from here is checked with, as in a run; "
+            "default: the latest run's."
         ),
     ] = None,
     canary: Annotated[
         int | None,
         typer.Option(
-            min=1, max=99, metavar="PERCENT", help="On a cluster: so much of the traffic."
+            min=1,
+            max=99,
+            metavar="PERCENT",
+            help="On a cluster: MODEL gets only so much of the traffic, on trial.",
         ),
     ] = None,
     promote: Annotated[
         bool, typer.Option("--promote", help="On a cluster: all traffic to the canary.")
-    ] = False,
-    rollback: Annotated[
-        bool, typer.Option("--rollback", help="Without the canary, else the model before.")
     ] = False,
     wait: Annotated[
         bool, typer.Option("--wait/--no-wait", help="On a cluster: until it is ready.")
     ] = True,
     timeout: Annotated[
         float | None,
-        typer.Option(metavar="MINUTES", min=0, help="Wait no longer; it goes on."),
+        typer.Option(metavar="MINUTES", min=0, help="On a cluster: wait no longer; it goes on."),
     ] = None,
-    test_set: Annotated[
-        Path | None,
-        typer.Option(
-            help="Here: a recorded set, COCO JSON, to check the model with; default: the latest "
-            "run's."
-        ),
-    ] = None,
-    backend: BackendOption = BackendName.LOCAL,
+    backend: Annotated[
+        BackendName, typer.Option(help="This machine, or a cluster's InferenceService.")
+    ] = BackendName.LOCAL,
     config: ConfigOption = "plate_training",
     overrides: SetOption = [],  # noqa: B006 - Typer reads defaults, nobody changes them
 ) -> None:
-    """Put a model into use, try it on a part of the traffic, or take it back."""
-    changes = parse_overrides(overrides)
+    """Put a model into use, once it is checked; or take it back; or see which one is in use."""
     wishes = [("MODEL", model), ("--promote", promote), ("--rollback", rollback)]
     given = [name for name, wish in wishes if wish]
     if len(given) > 1:
         raise ConfigError(f"{' and '.join(given)}: give one")
     if canary is not None and model is None:
         raise ConfigError("--canary: which MODEL?")
+    if test_set is not None and model is None:
+        raise ConfigError("--test-set: which MODEL?")
+    changes = parse_overrides(overrides)
+    for key in changes:
+        if key.split(".")[0] not in ("deploy", "cluster"):
+            raise ConfigError(f"{key}: deploy reads only keys of `deploy` and `cluster`")
+    settings, whole = Settings(), load_config(config, changes)
     if backend is not BackendName.LOCAL:
-        if test_set is not None:
-            raise ConfigError("--test-set: counts here only; on a cluster the runs check models")
-        service, deployed = _on_cluster(model, canary, promote, rollback, config, changes)
+        service = _service(settings, whole)
+        if promote:
+            deployed = service.promote()
+        elif rollback:
+            deployed = service.roll_back()
+        elif model is None:
+            deployed = service.as_it_is()
+        else:
+            deployed = service.deploy(_brought(model, test_set, whole, settings), canary)
         _tell(service, deployed, wait, timeout)
         return
     for name, value in (("--canary", canary), ("--promote", promote), ("--timeout", timeout)):
-        if value:
+        if value not in (None, False):
             raise cluster_only(name)
-    _here(model, rollback, test_set, load_config(config, changes))
+    _here(model, rollback, test_set, settings, whole)
 
 
-def _here(model: str | None, rollback: bool, test_set: Path | None, config: dict[str, Any]) -> None:
+def _here(
+    model: str | None,
+    rollback: bool,
+    test_set: Path | None,
+    settings: Settings,
+    config: dict[str, Any],
+) -> None:
     # They bring onnxruntime.
-    from components.deploy.by_hand import deploy_here, roll_back_here
+    from components.deploy.by_hand import deploy_here, in_use_here, roll_back_here
 
-    settings = Settings()
     if rollback:
         typer.echo(roll_back_here(settings))
-        return
-    if model is None:
-        raise ConfigError("MODEL: which one? Or --rollback")
-    with bar("checking") as progress:
-        target, scores = deploy_here(model, test_set, config, settings, progress)
-    say(", ".join(f"{name} {value:.3f}" for name, value in scores.items()))
-    typer.echo(target)
+    elif model is None:
+        typer.echo(in_use_here(settings))
+    else:
+        with bar("checking") as progress:
+            target, scores = deploy_here(model, test_set, config, settings, progress)
+        _say_scores(scores)
+        typer.echo(target)
 
 
-def _on_cluster(
-    model: str | None,
-    canary: int | None,
-    promote: bool,
-    rollback: bool,
-    config: str,
-    changes: dict[str, Any],
-) -> tuple[InferenceService, Deployed]:
+def _service(settings: Settings, config: dict[str, Any]) -> InferenceService:
     from cluster.api import connect
     from cluster.inference_service import InferenceService
-    from pipelines.registry import cluster_settings, split_overrides
+    from cluster.settings import cluster_of
     from serving.predictor.settings import predictor_settings
 
-    of_run, of_cluster = split_overrides(changes)
-    if of_run:
-        raise ConfigError(
-            f"{next(iter(of_run))}: on a cluster, deploy takes only keys of `cluster`"
-        )
-    settings, cluster = Settings(), cluster_settings(config, of_cluster)
-    service = InferenceService(connect(settings), cluster)
+    service = InferenceService(connect(settings), cluster_of(config))
     # The server would say so, but in a pod that starts again and again.
     predictor_settings(service.serving.predictor)
-    if promote:
-        return service, service.promote()
-    if rollback:
-        return service, service.roll_back()
-    if model is None:
-        return service, service.as_it_is()
+    return service
+
+
+def _brought(model: str, test_set: Path | None, config: dict[str, Any], settings: Settings) -> str:
     from components.deploy.by_hand import source_for_cluster
 
     with bar("bringing the model") as progress:
-        source = source_for_cluster(model, cluster, settings, progress)
-    return service, service.deploy(source, canary)
+        source, scores = source_for_cluster(model, test_set, config, settings, progress)
+    if scores:
+        _say_scores(scores)
+    return source
+
+
+def _say_scores(scores: dict[str, float]) -> None:
+    say(", ".join(f"{name} {value:.3f}" for name, value in scores.items()))
 
 
 def _tell(service: InferenceService, deployed: Deployed, wait: bool, minutes: float | None) -> None:

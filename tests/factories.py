@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +13,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from dataset_tools.labelme import Annotation, Shape, annotation_json
+from dataset_tools.record import coco_of
 from sub_module.plates.standard import Layout, PlateStandard
+from tests.standards import REPOSITORY, kr_standard
 
 Array = NDArray[np.float64]
 # Points round a character's outline.
@@ -133,6 +137,16 @@ def write_set(
         write_pair(directory, f"{i:06d}", [plate], size, seed=seed + i)
         plates.append(plate)
     return plates
+
+
+def record_samples(folder: Path) -> Path:
+    """The shipped samples as a recorded set, which the shipped model reads without a fault."""
+    samples = REPOSITORY / "docs" / "samples"
+    for image in samples.glob("*.jpg"):
+        shutil.copy(image, folder)
+    file = folder / "test.json"
+    file.write_text(json.dumps(coco_of(samples, kr_standard())))
+    return file
 
 
 def _box_points(box: tuple[float, float, float, float]) -> Array:

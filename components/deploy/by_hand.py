@@ -10,14 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from cluster.inference_service import serving_of
-from cluster.settings import Cluster
+from cluster.settings import cluster_of
 from components.deploy.gate import gate
-from components.deploy.release import copied, put_in_place, roll_back
+from components.deploy.place import copied, put_in_place, roll_back
 from components.deploy.service import checked_source, on_claim
 from dataset_tools.catalog.rows import ModelRow
-from sub_module.engine.infer import load_detector
 from sub_module.errors import ConfigError
-from sub_module.export.runtime import SETTINGS_FILE
 from sub_module.files import tree_hash
 from sub_module.progress import Progress, silent
 from sub_module.settings import Settings
@@ -50,17 +48,19 @@ def deploy_here(
         RunError: The gate refuses it.
     """
     models = settings.home / "models"
-    test_set = test_set or settings.home / "runs" / "latest" / "record" / "test.json"
-    if not test_set.is_file():
-        raise ConfigError(f"{test_set} is not there; give a recorded set: --test-set FILE")
-    with _exported(_found(model, models), test_set, config["deploy"], progress) as exported:
-        scores = gate(exported, models / "current", test_set, config["deploy"], progress)
-        is_there = exported.parent.resolve() == models.resolve()
-        # A version's name is a run's and a hash.
-        stem = exported.name[: -len("-00000000")] if is_there else Path(model).stem
-        target = put_in_place(exported, models, stem)
+    path = _found(model, models)
+    with _passed(path, models, test_set, config, settings, progress) as (exported, scores):
+        target = put_in_place(exported, models, _name_of(path, models))
     _note(settings, target)
     return target, scores
+
+
+def in_use_here(settings: Settings) -> Path:
+    """The model that is in use on this machine; ConfigError: there is none."""
+    current = settings.home / "models" / "current"
+    if not current.is_dir():
+        raise ConfigError(f"MODEL: which one? None is in use in {current.parent}")
+    return current.resolve()
 
 
 def roll_back_here(settings: Settings) -> Path:
@@ -75,26 +75,48 @@ def roll_back_here(settings: Settings) -> Path:
 
 
 def source_for_cluster(
-    model: str, cluster: Cluster, settings: Settings, progress: Progress = silent
-) -> str:
-    """Where the pods of a cluster find a model; one that is here is brought there.
+    model: str,
+    test_set: Path | None,
+    config: Mapping[str, Any],
+    settings: Settings,
+    progress: Progress = silent,
+) -> tuple[str, dict[str, float]]:
+    """Where the pods of a cluster find a model; one that is here is checked, and brought there.
 
     Args:
-        model: A gs:// or pvc:// URL, a model's directory here, or a version on the volume.
-        cluster: A config's.
+        model: A gs:// or pvc:// URL, or a version on the volume, which have passed the gate of a
+            run; or a model's directory or a checkpoint here.
+        test_set: As `deploy_here`; for a model that is here only.
+        config: A pipeline's; `deploy` and `cluster` count.
         settings: Volume and store.
-        progress: Told of bytes on their way to the store.
+        progress: Told of images, and of bytes on their way to the store.
+
+    Returns:
+        The URL, and the figures of a model that is here.
 
     Raises:
         ConfigError: It is nothing of that, or there is no way for it.
         ModelError: The model here cannot be used.
+        RunError: The gate refuses it.
         StoreError: It cannot be put in the store.
     """
-    if "://" in model:
-        return checked_source(model)
+    cluster, path = cluster_of(config), Path(model).resolve()
     is_of_store = serving_of(cluster).storage == "store"
-    if Path(model).exists():
-        return _brought(Path(model).resolve(), is_of_store, cluster, settings, progress)
+    if "://" not in model and path.exists():
+        if settings.volume is None and not is_of_store:
+            raise ConfigError(
+                f"{path}: no pod sees it; PLATEFLOW_VOLUME names the directory where the volume is "
+                "mounted here, or serve from a gs:// store: --set cluster.serving.storage=store"
+            )
+        models = settings.volume and settings.volume / "models"
+        with _passed(path, models, test_set, config, settings, progress) as (exported, scores):
+            if models is None or is_of_store:
+                return _in_store(exported, _name_of(path, models), settings, progress), scores
+            return on_claim(cluster, copied(exported, models, _name_of(path, models)).name), scores
+    if test_set is not None:
+        raise ConfigError(f"--test-set: {model} is not here, so it is not checked here")
+    if "://" in model:
+        return checked_source(model), {}
     if not _VERSION.fullmatch(model):
         raise ConfigError(f"{model}: neither a model's directory, nor a version, nor a URL")
     if is_of_store:
@@ -102,27 +124,14 @@ def source_for_cluster(
     volume = settings.volume
     if volume is not None and not (volume / "models" / model).is_dir():
         raise ConfigError(f"{model}: there is no such model in {volume / 'models'}")
-    return on_claim(cluster, model)
+    return on_claim(cluster, model), {}
 
 
-def _brought(
-    path: Path, is_of_store: bool, cluster: Cluster, settings: Settings, progress: Progress
-) -> str:
-    if not (path / SETTINGS_FILE).is_file():
-        raise ConfigError(f"{path}: is no exported model; `deploy` here exports a checkpoint")
-    # What cannot be loaded here cannot be loaded there.
-    load_detector(path)
-    if is_of_store:
-        from dataset_tools.store import open_store
+def _in_store(exported: Path, name: str, settings: Settings, progress: Progress) -> str:
+    from dataset_tools.store import open_store
 
-        name = f"models/{path.name}-{tree_hash(path)[:8]}"
-        return checked_source(open_store(settings).put(path, name, progress))
-    if settings.volume is None:
-        raise ConfigError(
-            f"{path}: no pod sees it; PLATEFLOW_VOLUME names the directory where the volume is "
-            "mounted here, or serve from a gs:// store: --set cluster.serving.storage=store"
-        )
-    return on_claim(cluster, copied(path, settings.volume / "models", path.name).name)
+    version = f"models/{name}-{tree_hash(exported)[:8]}"
+    return checked_source(open_store(settings).put(exported, version, progress))
 
 
 def _found(model: str, models: Path) -> Path:
@@ -132,13 +141,40 @@ def _found(model: str, models: Path) -> Path:
     raise ConfigError(f"{model}: there is no such file or directory, and none in {models}")
 
 
+def _name_of(path: Path, models: Path | None) -> str:
+    """What a model's copies are called, before the hash of the content; those in `models` are."""
+    if models is not None and path.parent == models.resolve():
+        return path.name[: -len("-00000000")]
+    return path.name if path.is_dir() else path.stem
+
+
 @contextmanager
-def _exported(
-    path: Path, test_set: Path, settings: Mapping[str, Any], progress: Progress
-) -> Iterator[Path]:
-    """A model's directory: that of a checkpoint is made for the while."""
+def _passed(
+    path: Path,
+    models: Path | None,
+    test_set: Path | None,
+    config: Mapping[str, Any],
+    settings: Settings,
+    progress: Progress,
+) -> Iterator[tuple[Path, dict[str, float]]]:
+    """A model's directory that has passed the gate of a run, and its figures.
+
+    That of a checkpoint is made for the while.
+
+    Args:
+        path: A model's directory or a checkpoint.
+        models: Where the model in use is, to compare with; None: it cannot be seen from here.
+        test_set: See `deploy_here`.
+        config: A pipeline's; `deploy` counts.
+        settings: Home.
+        progress: Told of images.
+    """
+    test_set = test_set or settings.home / "runs" / "latest" / "record" / "test.json"
+    if not test_set.is_file():
+        raise ConfigError(f"{test_set} is not there; give a recorded set: --test-set FILE")
+    limits, in_use = config["deploy"], models and models / "current"
     if path.is_dir():
-        yield path
+        yield path, gate(path, in_use, test_set, limits, progress)
         return
     # They bring torch.
     from sub_module.export.agreement import check_same_readings
@@ -147,8 +183,8 @@ def _exported(
     with tempfile.TemporaryDirectory() as folder:
         exported = Path(folder, "model")
         export(path, exported)
-        check_same_readings(path, exported, test_set, settings["max_different"], progress)
-        yield exported
+        check_same_readings(path, exported, test_set, limits["max_different"], progress)
+        yield exported, gate(exported, in_use, test_set, limits, progress)
 
 
 def _note(settings: Settings, target: Path) -> None:

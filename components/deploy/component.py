@@ -14,7 +14,8 @@ def deploy(
 ) -> None:
     """Export to ONNX, compare with the checkpoint, gate on EIR, put in store, place, service."""
     from components.deploy.gate import check_eir
-    from components.deploy.release import export_checked, put_in_place
+    from components.deploy.place import put_in_place
+    from components.deploy.release import export_checked
     from components.deploy.service import put_in_service
     from components.publish import publishing
     from components.step import Result, Step, run_step

@@ -22,7 +22,7 @@ def check_eir(step: Step, exported: Path, test_set: Path) -> dict[str, float]:
 
 def gate(
     exported: Path,
-    in_use: Path,
+    in_use: Path | None,
     test_set: Path,
     settings: Mapping[str, Any],
     progress: Progress = silent,
@@ -33,7 +33,7 @@ def gate(
 
     Args:
         exported: The model's directory.
-        in_use: That of the other one; it need not be there.
+        in_use: That of the other one; it need not be there, and None cannot be seen from here.
         test_set: A recorded set, COCO JSON.
         settings: `deploy` of a config.
         progress: Told of images.
@@ -77,8 +77,8 @@ def refusal_of(eir: float, in_use: float | None, min_eir: float, tolerance: floa
     return None
 
 
-def _eir_in_use(in_use: Path, test_set: Path, progress: Progress) -> float | None:
-    if not in_use.exists():
+def _eir_in_use(in_use: Path | None, test_set: Path, progress: Progress) -> float | None:
+    if in_use is None or not in_use.exists():
         return None
     try:
         return evaluate(load_detector(in_use), test_set, progress).EIR

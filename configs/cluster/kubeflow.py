@@ -54,7 +54,8 @@ cluster = dict(
         test=dict(**_step),
         deploy=dict(**_step),
         report=dict(_step, cpu_request="500m", memory_request="2Gi"),
-    ),  # The model server, a KServe InferenceService; None: there is none.
+    ),
+    # The model server, a KServe InferenceService; None: there is none.
     serving=dict(
         # The service's, and the model's in its URLs: /v1/models/<name>:predict.
         name="plateflow",
@@ -94,9 +95,10 @@ cluster = dict(
         predictor={},
         # More variables of the server, such as OTEL_EXPORTER_OTLP_ENDPOINT.
         environment={},
-        # As of a step.
+        # As of a step, but None is as the other: KServe has limits of its own (1 CPU, 2Gi) for
+        # what is missing. The server has as many threads as the limit has processors.
         cpu_request="2",
-        cpu_limit=None,
+        cpu_limit="2",
         memory_request="1Gi",
         memory_limit="2Gi",
         gpu_type="nvidia.com/gpu",

@@ -85,7 +85,7 @@ def _node(gpus: str = "2", **spec: Any) -> dict[str, Any]:
     }
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def cluster() -> Cluster:
     return cluster_of(load_config("plate_training", {}))
 
@@ -297,6 +297,14 @@ def test_a_taint_that_lets_a_step_in(
     assert _ask(Cluster.model_validate(data))["GPUs"].works
     data["components"]["train"].update(node_selector={"disk": "hdd"})
     assert _ask(Cluster.model_validate(data))["GPUs"].works is False
+
+
+def test_gpus_of_the_model_server(cluster: Cluster) -> None:
+    data = cluster.model_dump()
+    data["serving"]["gpus"] = 2
+    assert _ask(Cluster.model_validate(data))["GPUs"].says == "1 node for serving"
+    data["serving"]["gpus"] = 3
+    assert "serving: 3 nvidia.com/gpu" in _ask(Cluster.model_validate(data))["GPUs"].says
 
 
 def test_a_variable_of_this_machine_that_steps_would_lack(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import pytest
@@ -40,8 +41,16 @@ MODES = ["Knative", "Standard"]
 
 
 def cluster(mode: str = "Knative", **changes: Any) -> Cluster:
-    keys = {f"cluster.serving.{key}": value for key, value in changes.items()}
-    return cluster_of(load_config("plate_training", {"cluster.serving.mode": mode, **keys}))
+    config = shipped()
+    return cluster_of(
+        {"cluster": {**config, "serving": {**config["serving"], "mode": mode, **changes}}}
+    )
+
+
+@cache
+def shipped() -> dict[str, Any]:
+    """`cluster` of the config, never changed."""
+    return dict(load_config("plate_training")["cluster"])
 
 
 def service(mode: str = "Knative", **changes: Any) -> InferenceService:
@@ -117,6 +126,8 @@ def test_a_life(kubernetes: Kubernetes, mode: str) -> None:
     ours = service(mode)
     assert ours.read() is None
     made = ours.deploy(ONE, 20)
+    with pytest.raises(ClusterError, match="nothing was served before"):
+        ours.roll_back()
     assert (made.is_new, made.is_changed) == (True, True)
     assert made.served == Served(Release(ONE, IMAGE)), "the first gets all traffic"
     again = ours.deploy(ONE)
@@ -132,11 +143,10 @@ def test_a_life(kubernetes: Kubernetes, mode: str) -> None:
     assert ours.deploy(THREE, 10).served.newest.version == "m3"
     assert ours.roll_back().served.newest.version == "m2"
     assert ours.deploy(THREE).served.stable.version == "m3"
-    assert ours.roll_back().served.stable.version == "m2"
-    assert ours.roll_back().served == Served(Release(ONE, IMAGE))
-    with pytest.raises(ClusterError, match="nothing was served before"):
-        ours.roll_back()
-    assert ours.as_it_is().served.stable.version == "m1"
+    back = ours.roll_back().served
+    assert back == Served(Release(TWO, IMAGE), history=(Release(THREE, IMAGE), Release(ONE, IMAGE)))
+    assert ours.roll_back().served.stable.version == "m3", "twice is back again"
+    assert ours.as_it_is().served.stable.version == "m3"
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -191,9 +201,27 @@ def test_a_new_setting_is_a_new_release(kubernetes: Kubernetes) -> None:
     assert second.release != first.release
     assert second.served.history == (), "the model is the same"
     annotations = kept(kubernetes)["metadata"]["annotations"]
-    assert annotations["serving.kserve.io/storageSecretName"] == "models"
+    # KServe's manifests name the one, its Helm charts the other.
+    names = {"serving.kserve.io/storageSecretName", "serving.kserve.io/secretName"}
+    assert {annotations[name] for name in names} == {"models"}
     assert service(memory_limit="4Gi").deploy(ONE).is_changed
-    assert "serving.kserve.io/storageSecretName" not in kept(kubernetes)["metadata"]["annotations"]
+    assert not names & kept(kubernetes)["metadata"]["annotations"].keys()
+
+
+def test_amounts_that_kubernetes_writes_otherwise(kubernetes: Kubernetes) -> None:
+    """KServe's webhook reads a service and writes it again, as Go does."""
+    ours = service(cpu_request="0.5", cpu_limit=None, memory_request="1024Mi", memory_limit=None)
+    ours.deploy(ONE)
+    present = kept(kubernetes)
+    (container,) = present["spec"]["predictor"]["containers"]
+    amounts = {"cpu": "0.5", "memory": "1024Mi"}
+    assert container["resources"] == {"requests": amounts, "limits": amounts}
+    container["resources"]["requests"] = {"cpu": "500m", "memory": "1Gi"}
+    kubernetes.put(present)
+    assert not ours.deploy(ONE).is_changed
+    container["resources"]["requests"]["cpu"] = "501m"
+    kubernetes.put(present)
+    assert ours.deploy(ONE).is_changed
 
 
 def test_what_others_note_on_it_stays(kubernetes: Kubernetes) -> None:

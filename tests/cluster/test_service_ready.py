@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +10,16 @@ import pytest
 from typer.testing import CliRunner
 
 from cluster.api import KubernetesApi, connect
-from cluster.inference_service import Deployed, InferenceService
+from cluster.inference_service import Deployed, InferenceService, serving_of
 from cluster.permissions import GATEWAY_NAMESPACE, GATEWAY_SERVICE, of_gateway
 from cluster.service_address import ServiceAddress, url_of
 from cluster.service_ready import wait_ready
-from cluster.settings import cluster_of
+from cluster.settings import Cluster
 from pipeline_utils import app
-from sub_module.engine.config import load_config
+from pipelines.registry import cluster_settings
 from sub_module.errors import ClusterError, PlateflowError
 from sub_module.settings import Settings
+from tests.factories import record_samples
 from tests.servers.kserve import KServe
 from tests.servers.kubernetes import NAMESPACE, Kubernetes
 from tests.servers.kubernetes_access import rule_of
@@ -33,8 +35,13 @@ def kserve(kubernetes: Kubernetes, monkeypatch: pytest.MonkeyPatch) -> KServe:
 
 
 def service(**changes: Any) -> InferenceService:
-    keys = {f"cluster.serving.{key}": value for key, value in changes.items()}
-    return InferenceService(connect(Settings()), cluster_of(load_config("plate_training", keys)))
+    serving = serving_of(shipped()).model_copy(update=changes)
+    return InferenceService(connect(Settings()), shipped().model_copy(update={"serving": serving}))
+
+
+@cache
+def shipped() -> Cluster:
+    return cluster_settings("plate_training")
 
 
 def waited(of: InferenceService, deployed: Deployed, seconds: float = 5) -> list[str]:
@@ -54,19 +61,26 @@ def test_each_change_is_said_once(kserve: KServe, mode: str) -> None:
     assert kserve.kubernetes.get("inferenceservices", "plateflow")["status"]["url"] == URL
     assert waited(ours, ours.deploy(TWO)) == first
     assert waited(ours, ours.as_it_is()) == []
+    others = service(cpu_limit="3", min_replicas=4)
+    assert waited(others, others.as_it_is()) == [], "whatever the config says by now"
 
 
 def test_it_is_asleep(kserve: KServe) -> None:
-    """Knative takes pods away that nobody asks for."""
+    """Knative takes pods away that nobody asks for, and starts none for another share."""
     ours = service(min_replicas=0)
     deployed = ours.deploy(ONE)
     waited(ours, deployed)
+    tried = ours.deploy(TWO, 20)
+    waited(ours, tried)
     kserve.kubernetes.on_read("inferenceservices", lambda _: None)
     for pod in kserve.kubernetes.objects("pods"):
         kserve.kubernetes.remove("pods", pod["metadata"]["name"])
-    assert waited(ours, ours.as_it_is()) == []
+    for quiet in (ours.as_it_is(), ours.deploy(TWO, 50), ours.promote()):
+        assert waited(ours, quiet) == []
     with pytest.raises(ClusterError, match="0 of 1 pods ready"):
-        waited(ours, deployed, seconds=0)
+        waited(ours, tried, seconds=0)
+    with pytest.raises(ClusterError, match="0 of 1 pods ready"):
+        waited(ours, ours.roll_back(), seconds=0)
 
 
 @pytest.mark.parametrize(
@@ -209,12 +223,12 @@ def test_the_command(kserve: KServe, monkeypatch: pytest.MonkeyPatch, tmp_path: 
     [
         (["m1", "--promote"], "MODEL and --promote: give one"),
         (["--canary", "20"], "--canary: which MODEL?"),
-        (["m1", "--set", "train.max_epochs=1"], "only keys of `cluster`"),
-        (["m1", "--test-set", "x.json"], "--test-set: counts here only"),
+        (["m1", "--set", "train.max_epochs=1"], "only keys of `deploy` and `cluster`"),
+        (["m1", "--test-set", "x.json"], "--test-set: m1 is not here"),
+        (["--test-set", "x.json"], "--test-set: which MODEL?"),
         (["file:///x"], "pods cannot fetch a model from there"),
         (["a model"], "neither a model's directory, nor a version, nor a URL"),
         (["models/platenet-kr"], "no pod sees it; PLATEFLOW_VOLUME"),
-        (["docs"], "is no exported model"),
         (["m1", "--set", "cluster.serving.storage=store"], "give its gs:// URL"),
         (["m1", "--set", "cluster.serving.predictor={engine.speed: 9}"], "engine.speed"),
     ],
@@ -230,12 +244,20 @@ def test_what_the_command_refuses(
 def test_a_model_from_here(
     kubernetes: Kubernetes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("PLATEFLOW_VOLUME", str(tmp_path))
+    """It passes the same gate as on a machine."""
+    volume = tmp_path / "volume"
+    monkeypatch.setenv("PLATEFLOW_VOLUME", str(volume))
     assert "there is no such model in" in refused("m1")
-    assert deploy("models/platenet-kr", "--no-wait").exit_code == 0
-    (copy,) = (tmp_path / "models").iterdir()
+    here = ("models/platenet-kr", "--no-wait", "--test-set", str(record_samples(tmp_path)))
+    assert "below deploy.min_eir" in refused(*here, "--set", "deploy.min_eir=1.1")
+    assert not volume.exists()
+    assert "settings.json" in refused("docs", *here[1:])
+    done = deploy(*here)
+    assert done.stderr.startswith("EIR 1.000, EIR_int8 1.000\n"), done.output
+    (copy,) = (volume / "models").iterdir()
     (container,) = kubernetes.get("inferenceservices", "plateflow")["spec"]["predictor"][
         "containers"
     ]
     assert container["env"][0]["value"] == f"pvc://plateflow/models/{copy.name}"
     assert (copy / "settings.json").is_file()
+    assert "as it was" in deploy(str(copy), *here[1:]).stderr, "a version is not copied again"

@@ -13,16 +13,17 @@ from typer.testing import CliRunner
 from components.deploy.service import VARIABLE, put_in_service
 from dataset_tools.catalog import open_catalog
 from dataset_tools.catalog.rows import ModelRow, RunRow
-from dataset_tools.record import coco_of
 from pipeline_utils import app
 from pipelines.registry import cluster_settings
 from sub_module.engine.infer import SHIPPED_MODEL
 from sub_module.errors import ClusterError, ConfigError, PlateflowError
 from sub_module.files import tree_hash
 from sub_module.settings import Settings
+from tests.factories import record_samples
 from tests.servers.kserve import KServe
 from tests.servers.kubernetes import Kubernetes
-from tests.standards import REPOSITORY, kr_standard
+from tests.standards import REPOSITORY
+from tests.sub_module.engine.test_checkpoint import saved
 
 SAMPLES = REPOSITORY / "docs" / "samples"
 
@@ -35,11 +36,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def test_set(tmp_path: Path) -> Path:
-    for image in SAMPLES.glob("*.jpg"):
-        shutil.copy(image, tmp_path)
-    file = tmp_path / "test.json"
-    file.write_text(json.dumps(coco_of(SAMPLES, kr_standard())))
-    return file
+    return record_samples(tmp_path)
 
 
 def deploy(*arguments: str | Path) -> Any:
@@ -57,12 +54,18 @@ def in_use(home: Path) -> Path:
 
 
 def test_here(home: Path, test_set: Path, tmp_path: Path) -> None:
+    catalog = open_catalog(Settings())
+    catalog.note_run(RunRow("run", "plates", "v1", "succeeded", None, {}))
+    url = f"file:///store/models/run/onnx-{tree_hash(SHIPPED_MODEL)[:8]}"
+    catalog.note_models([ModelRow(url, "run", None, "00" * 32)])
     first = deploy(SHIPPED_MODEL, "--test-set", test_set)
     assert first.exit_code == 0, first.output
     assert first.stderr.startswith("EIR 1.000")
     assert "in_use" not in first.stderr
     assert Path(first.stdout.strip()).resolve() == in_use(home)
     assert in_use(home).name == f"platenet-kr-{tree_hash(SHIPPED_MODEL)[:8]}"
+    assert deploy().stdout == f"{in_use(home)}\n"
+    assert [model.is_deployed for model in catalog.models()] == [True], "the catalog knows"
     other = tmp_path / "other"
     shutil.copytree(SHIPPED_MODEL, other)
     (other / "README.md").write_text("another\n")
@@ -79,22 +82,22 @@ def test_here(home: Path, test_set: Path, tmp_path: Path) -> None:
     assert len(list((home / "models").iterdir())) == 4
 
 
-def test_the_catalog_knows(home: Path, test_set: Path) -> None:
-    catalog = open_catalog(Settings())
-    catalog.note_run(RunRow("run", "plates", "v1", "succeeded", None, {}))
-    url = f"file:///store/models/run/onnx-{tree_hash(SHIPPED_MODEL)[:8]}"
-    catalog.note_models([ModelRow(url, "run", None, "00" * 32)])
-    assert deploy(SHIPPED_MODEL, "--test-set", test_set).exit_code == 0
-    assert [model.is_deployed for model in open_catalog(Settings()).models()] == [True]
+def test_a_checkpoint(home: Path, test_set: Path, tmp_path: Path) -> None:
+    checkpoint = saved(tmp_path / "best.pth")
+    arguments = (checkpoint, "--test-set", test_set, "--set", "deploy.min_eir=0")
+    assert deploy(*arguments).stderr.startswith("EIR 0.000")
+    assert in_use(home).name.startswith("best-")
+    assert (in_use(home) / "settings.json").is_file()
 
 
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
-        ([], "MODEL: which one?"),
+        ([], "MODEL: which one? None is in use"),
+        ([SHIPPED_MODEL, "--set", "train.max_epochs=1"], "only keys of `deploy` and `cluster`"),
         (["--rollback"], "no model was in use before"),
         ([SHIPPED_MODEL], "record/test.json is not there; give a recorded set: --test-set FILE"),
-        (["typo", "--test-set", SAMPLES / "none.json"], "none.json is not there"),
+        ([SHIPPED_MODEL, "--test-set", SAMPLES / "none.json"], "none.json is not there"),
         ([SHIPPED_MODEL, "--canary", "20"], "--canary: counts with --backend kubeflow only"),
         (["--promote"], "--promote: counts with --backend kubeflow only"),
     ],

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from components.deploy.gate import refusal_of
-from components.deploy.release import put_in_place, roll_back
+from components.deploy.place import put_in_place, roll_back
 from components.evaluate.candidates import choose
 from sub_module.errors import ConfigError, ModelError
 

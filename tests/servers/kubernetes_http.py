@@ -125,7 +125,8 @@ class HttpServer:
                 self._server.socket, server_side=True, do_handshake_on_connect=False
             )
         self.url = f"{scheme}://127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+        # `shutdown` waits for so long, once a test.
+        threading.Thread(target=self._server.serve_forever, args=(0.002,), daemon=True).start()
 
     def close(self) -> None:
         """Stop listening; connections that are kept open end with their clients."""
