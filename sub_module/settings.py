@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated, Any
 
-from pydantic import Field, SecretStr
+from pydantic import BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _stripped(value: Any) -> Any:
+    return value.strip() if isinstance(value, str) else value
 
 
 class ServiceAccount(BaseSettings):
@@ -70,8 +75,8 @@ class Settings(BaseSettings):
     # Certificates that vouch for the host, beside those that everyone trusts.
     kfp_ca: Path | None = None
     # Whoever asks the model server must bring it, as `Authorization: Bearer ...`; nothing set: no
-    # question. `predict` brings it.
-    serve_token: SecretStr | None = None
+    # question. `predict` brings it. A secret made of a file ends with its last line break.
+    serve_token: Annotated[SecretStr, BeforeValidator(_stripped)] | None = None
     # The gateway of a cluster's model servers as it is reached from here, such as
     # http://localhost:8080 of a port-forward; None: found through the cluster.
     gateway: str | None = None

@@ -38,3 +38,10 @@ def test_secrets_are_not_printed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PLATEFLOW_DATABASE_PASSWORD", "hunter4")
     settings = Settings()
     assert "hunter" not in f"{settings} {settings!r} {settings.model_dump_json()}"
+
+
+def test_a_token_of_a_file_loses_its_line_break(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLATEFLOW_SERVE_TOKEN", "abc\n")
+    token = Settings().serve_token
+    assert token is not None
+    assert token.get_secret_value() == "abc"
