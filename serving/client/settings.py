@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import httpx
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, Field
 
-from sub_module.engine.config import load_config
-from sub_module.errors import ConfigError
+from serving.settings import Count, ModelName, Part, Positive, load_settings
 
-Seconds = Annotated[float, Field(gt=0)]
 _LAST_PORT = 65535
 
 
@@ -26,35 +24,19 @@ def _http_url(text: str) -> str:
     return text.rstrip("/")
 
 
-class ClientSettings(BaseModel):
+class ClientSettings(Part):
     """The whole config; what each field means stands there."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
     url: Annotated[str, AfterValidator(_http_url)]
-    model_name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
-    concurrent: Annotated[int, Field(ge=1, strict=True)]
+    model_name: ModelName
+    concurrent: Count
     # Below, not even a thumbnail fits.
     max_payload_megabytes: Annotated[float, Field(ge=0.02)]
     jpeg_quality: Annotated[int, Field(ge=1, le=100, strict=True)]
-    answer_seconds: Seconds
+    answer_seconds: Positive
     patience_seconds: Annotated[float, Field(ge=0)]
 
 
 def client_settings(overrides: dict[str, Any] | None = None) -> ClientSettings:
-    """The settings of `configs/serving/client.py`.
-
-    Args:
-        overrides: Key to value, such as `{"url": "https://plates.example.com"}`.
-
-    Raises:
-        ConfigError: A key is unknown, or a value cannot be used; the message names it.
-    """
-    config = load_config("client", overrides, kind="serving")
-    try:
-        return ClientSettings.model_validate(config)
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"]))
-        reason = first["msg"].removeprefix("Value error, ")
-        raise ConfigError(f"{field}: {reason}, got {first['input']!r}") from error
+    """The settings of `configs/serving/client.py`; see `load_settings`."""
+    return load_settings("client", ClientSettings, overrides)

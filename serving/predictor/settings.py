@@ -4,22 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from sub_module.engine.config import load_config
-from sub_module.errors import ConfigError
-
-Port = Annotated[int, Field(ge=0, le=65535, strict=True)]
-Count = Annotated[int, Field(ge=1, strict=True)]
-Positive = Annotated[float, Field(gt=0)]
+from serving.settings import Count, ModelName, Part, Port, Positive, load_settings
 
 
-class _Part(BaseModel):
-    # `extra`: a misspelt field is no field. `frozen`: settings are read, never changed.
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Engine(_Part):
+class Engine(Part):
     """What reads."""
 
     runtime: Literal["onnxruntime", "openvino", "onnxruntime-cuda", "torch"]
@@ -28,14 +18,14 @@ class Engine(_Part):
     threads_per_reader: Count
 
 
-class Batching(_Part):
+class Batching(Part):
     """How requests are put together."""
 
     max_images: Count
     max_wait_ms: Annotated[float, Field(ge=0)]
 
 
-class Limits(_Part):
+class Limits(Part):
     """What is refused."""
 
     queued_images: Count
@@ -49,10 +39,10 @@ class Limits(_Part):
     megapixels: Positive
 
 
-class PredictorSettings(_Part):
+class PredictorSettings(Part):
     """The whole config; what each field means stands there."""
 
-    model_name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+    model_name: ModelName
     host: str
     http_port: Port
     grpc_port: Port | None
@@ -65,18 +55,5 @@ class PredictorSettings(_Part):
 
 
 def predictor_settings(overrides: dict[str, Any] | None = None) -> PredictorSettings:
-    """The settings of `configs/serving/predictor.py`.
-
-    Args:
-        overrides: Dotted key to value, such as `{"engine.precision": "int8"}`.
-
-    Raises:
-        ConfigError: A key is unknown, or a value cannot be used; the message names it.
-    """
-    config = load_config("predictor", overrides, kind="serving")
-    try:
-        return PredictorSettings.model_validate(config)
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"]))
-        raise ConfigError(f"{field}: {first['msg']}, got {first['input']!r}") from error
+    """The settings of `configs/serving/predictor.py`; see `load_settings`."""
+    return load_settings("predictor", PredictorSettings, overrides)
