@@ -10,12 +10,12 @@ from pathlib import Path
 from types import FrameType
 
 from serving.bench.architectures import architectures, chosen
+from serving.bench.figures import OURS
 from serving.bench.measure import measure
 from serving.bench.plots import write_plots
 from serving.bench.report import report
 from serving.bench.settings import QUICK, bench_settings
 from serving.bench.soak import soak, soak_report
-from serving.predictor.settings import predictor_settings
 from sub_module.engine.config import parse_overrides
 from sub_module.engine.infer import SHIPPED_MODEL
 from sub_module.errors import PlateflowError
@@ -71,11 +71,10 @@ def _parser() -> argparse.ArgumentParser:
 def _run(options: argparse.Namespace) -> None:
     quick = QUICK if options.quick else {}
     settings = bench_settings(quick | parse_overrides(options.set))
-    ours = predictor_settings(parse_overrides(options.serve_set))
-    every = architectures(options.model, settings, ours)
+    every = architectures(options.model, parse_overrides(options.serve_set))
     options.out.mkdir(parents=True, exist_ok=True)
     if options.soak:
-        [architecture] = chosen(every, options.only or ["ours_1"])
+        [architecture] = chosen(every, options.only or [OURS])
         memory = soak(options.model, architecture, settings)
         write_json(options.out / "soak.json", memory.to_dict())
         text = soak_report(memory, options.out)

@@ -20,10 +20,10 @@ from typing import Any
 
 import numpy as np
 
-from serving.bench.figures import median
+from serving.bench.figures import OURS, median
 from serving.bench.plots import save
 from serving.bench.server import BenchError
-from serving.bench.settings import AutoscalingSettings, bench_settings
+from serving.bench.settings import AutoscalingSettings, Scenario, bench_settings
 from serving.bench.simulation import (
     Autoscaler,
     Nothing,
@@ -33,14 +33,14 @@ from serving.bench.simulation import (
     Service,
     Simulation,
 )
+from serving.client.settings import client_settings
 from serving.predictor.settings import predictor_settings
 from sub_module.engine.config import parse_overrides
 from sub_module.errors import PlateflowError
 from sub_module.files import reason_of, write_text
 
 _CHANCE = random.Random(1)
-_PHASES = [(_CHANCE.random(), _CHANCE.random()) for _ in range(5)]
-_OURS = "ours_1"
+_PHASES = [(_CHANCE.random(), _CHANCE.random()) for _ in range(3)]
 
 
 @dataclass(frozen=True)
@@ -88,16 +88,16 @@ def read_measured(figures: Path) -> Measured:
     try:
         data: dict[str, Any] = json.loads(figures.read_bytes())
         servers = {server["name"]: server for server in data["servers"]}
-        loads = servers[_OURS]["saturated"]
+        loads = servers[OURS]["saturated"]
         rates = [(load["requests"] - load["lost"]) / load["seconds"] for load in loads]
         cores = int(data["machine"]["cores"])
-        return Measured(median(rates), float(servers[_OURS]["start_seconds"]), cores)
+        return Measured(median(rates), float(servers[OURS]["start_seconds"]), cores)
     except OSError as error:
         raise BenchError(
             f"{figures}: {reason_of(error)}; `make bench-serving` measures first"
         ) from error
     except (ValueError, KeyError, TypeError) as error:
-        raise BenchError(f"{figures}: no figures of a benchmark with {_OURS}") from error
+        raise BenchError(f"{figures}: no figures of a benchmark with {OURS}") from error
 
 
 Outcomes = dict[str, dict[str, list[Outcome]]]
@@ -110,12 +110,13 @@ def simulate(settings: AutoscalingSettings, measured: Measured) -> Outcomes:
             title: [
                 Simulation(
                     scenario.arrivals(),
-                    _service(settings, measured),
+                    _service(scenario, settings, measured),
                     make(),
                     settings.max_replicas,
                     phases,
                 ).outcome
-                for phases in _PHASES
+                # Where nothing decides, all phases are the same.
+                for phases in (_PHASES if make is not Nothing else _PHASES[:1])
             ]
             for title, make in _autoscalers(settings)
         }
@@ -127,7 +128,7 @@ def report(settings: AutoscalingSettings, measured: Measured, outcomes: Outcomes
     """A table in Markdown."""
     head = [
         "scenario", "autoscaler", "second replica ready, s", "last answer, s", "p50, s", "p99, s",
-        "not answered in time",
+        "given up",
     ]  # fmt: skip
     lines = [head, ["---"] * len(head)]
     for name, of_scenario in outcomes.items():
@@ -139,7 +140,7 @@ def report(settings: AutoscalingSettings, measured: Measured, outcomes: Outcomes
                 _over_phases([_percentile(run, 99) for run in runs]),
                 _over_phases([run.lost for run in runs], "{:.0f}".format),
             ]
-            lines.append([name.replace("_", " "), title, *cells])
+            lines.append([_label(name, settings), title, *cells])
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     return (
         f"One replica reads {measured.per_second:.0f} images/s and is ready "
@@ -173,7 +174,7 @@ def write_plot(settings: AutoscalingSettings, outcomes: Outcomes, path: Path) ->
         replicas.set_ylabel("replicas ready", fontsize=8)
         replicas.set_ylim(0, settings.max_replicas + 0.5)
         for axes in (waiting, replicas):
-            axes.set_title(name.replace("_", " "), fontsize=9)
+            axes.set_title(_label(name, settings), fontsize=9)
             axes.set_xlabel("seconds", fontsize=8)
             axes.grid(alpha=0.3)
     rows[0][1].legend(fontsize=7)
@@ -196,16 +197,26 @@ def _autoscalers(settings: AutoscalingSettings) -> Iterator[tuple[str, Callable[
     )
 
 
-def _service(settings: AutoscalingSettings, measured: Measured) -> Service:
+def _service(scenario: Scenario, settings: AutoscalingSettings, measured: Measured) -> Service:
     limits = predictor_settings().limits
+    slow = scenario.images_per_second
     return Service(
-        read_seconds=measured.readers / measured.per_second,
-        readers=measured.readers,
+        # A slow model has one reader, whose graphs take all cores.
+        read_seconds=1 / slow if slow else measured.readers / measured.per_second,
+        readers=1 if slow else measured.readers,
         queue=limits.queued_images,
         retry_seconds=limits.retry_after_seconds,
         deadline_seconds=limits.deadline_seconds,
+        patience_seconds=client_settings().patience_seconds,
         start_seconds=measured.start_seconds + settings.pod_seconds,
     )
+
+
+def _label(name: str, settings: AutoscalingSettings) -> str:
+    slow = settings.scenarios[name].images_per_second
+    # What was not measured is not to look so.
+    assumed = f" (assumed: {1 / slow:.2f} s an image)" if slow else ""
+    return name.replace("_", " ") + assumed
 
 
 def _second_replica(run: Outcome) -> float:

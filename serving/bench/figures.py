@@ -10,6 +10,11 @@ import numpy as np
 
 Engine = tuple[str, str]
 
+# Of our servers, the one as it ships: what the wanted figures are of.
+OURS = "ours"
+# A generator that was later than this, at p99, may have been late to see the answers as well.
+LATE_MS = 5.0
+
 
 @dataclass(frozen=True)
 class LoadFigures:
@@ -57,37 +62,35 @@ class ServerFigures:
     """Everything measured of one server; lists have an entry a repetition.
 
     Attributes:
-        name, title, engine: See `Architecture`.
+        name, title, engine, workers: See `Architecture`.
         start_seconds: To the first good answer.
         megabytes: Memory of all its processes after all loads.
-        processes: Their number.
         serial: Calls one after the other.
         concurrent: The same calls all at once.
         random: The same calls at random times over a window.
         saturated: Always some on their way.
         rates: Requests a second to what became of them.
-        half_load: At half of the rate when saturated.
+        half_load: At half of the rate when saturated just before.
     """
 
     name: str
     title: str
     engine: Engine
+    workers: int
     start_seconds: float
     megabytes: float = float("nan")
-    processes: int = 0
     serial: list[LoadFigures] = field(default_factory=list)
     concurrent: list[LoadFigures] = field(default_factory=list)
     random: list[LoadFigures] = field(default_factory=list)
     saturated: list[LoadFigures] = field(default_factory=list)
     rates: dict[str, LoadFigures] = field(default_factory=dict)
-    half_load: LoadFigures | None = None
+    half_load: list[LoadFigures] = field(default_factory=list)
 
     @property
     def loads(self) -> list[LoadFigures]:
         """All of them."""
-        half = [self.half_load] if self.half_load else []
-        repeated = [*self.serial, *self.concurrent, *self.random, *self.saturated]
-        return [*repeated, *self.rates.values(), *half]
+        closed = [*self.serial, *self.concurrent, *self.random, *self.saturated]
+        return [*closed, *self.half_load, *self.rates.values()]
 
     @property
     def per_second(self) -> float:
@@ -113,10 +116,13 @@ class FloorFigures:
         return max(self.per_second, key=lambda shape: median(self.per_second[shape]))
 
     @property
-    def latency_ms(self) -> float:
-        """Of one image with nothing beside it, on as many cores as help: one loop."""
+    def latencies_ms(self) -> list[float]:
+        """Of one image with nothing beside it, on as many cores as help: one loop.
+
+        An entry a repetition.
+        """
         alone = [rates for shape, rates in self.per_second.items() if shape.startswith("1 x")]
-        return 1000 / max(median(rates) for rates in alone)
+        return [1000 / rate for rate in max(alone, key=median)]
 
 
 @dataclass

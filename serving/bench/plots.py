@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from serving.bench.figures import Figures, ServerFigures, median
+from serving.bench.figures import OURS, Figures, ServerFigures, median
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_OURS = "#c0392b"
+_RED = "#c0392b"
 _OTHERS = ["#34495e", "#7f8c8d", "#2980b9", "#27ae60", "#8e44ad", "#d68910", "#16a085"]
 _MARKS = "osv^Dx*"
 
@@ -117,5 +117,5 @@ def _label(server: ServerFigures) -> str:
 
 def _colour(server: ServerFigures, place: int) -> str:
     if server.name.startswith("ours"):
-        return _OURS if "2" not in server.name else "#e67e22"
+        return _RED if server.name == OURS else "#e67e22"
     return _OTHERS[place % len(_OTHERS)]

@@ -48,16 +48,16 @@ class Server:
         start_seconds: From its start to the first good answer.
     """
 
-    def __init__(self, name: str, command: Command, port: int) -> None:
+    def __init__(self, command: Command, port: int) -> None:
         """Start it.
 
         Args:
-            name: For messages.
             command: How.
             port: Where it is to answer.
         """
-        self.name, self.port = name, port
+        self.port, self._name = port, command.folder.name
         self.start_seconds = float("nan")
+        self._family: list[psutil.Process] = []
         self._log = command.folder / "output.log"
         self._started = time.perf_counter()
         environment = os.environ | {"PYTHONPATH": str(ROOT)} | dict(command.environment)
@@ -80,14 +80,15 @@ class Server:
         """
         while not _answers(self.port, request):
             if self._process.poll() is not None:
-                raise BenchError(f"{self.name} ended while starting: {self._last_words()}")
+                raise BenchError(f"{self._name} ended while starting: {self._last_words()}")
             if time.perf_counter() - self._started > _READY_SECONDS:
                 raise BenchError(
-                    f"{self.name} does not answer after {_READY_SECONDS:.0f} s: "
+                    f"{self._name} does not answer after {_READY_SECONDS:.0f} s: "
                     f"{self._last_words()}"
                 )
             time.sleep(0.02)
         self.start_seconds = time.perf_counter() - self._started
+        self._find_family()
 
     def hold(self) -> None:
         """Take the processor from all its processes."""
@@ -96,11 +97,12 @@ class Server:
     def go_on(self) -> None:
         """Give it back."""
         self._signal(signal.SIGCONT)
+        self._find_family()
 
     def megabytes(self) -> float:
         """Memory of all its processes; what several share counts once (PSS, on Linux)."""
         total = 0
-        for process in self._family():
+        for process in self._family:
             with suppress(psutil.Error):
                 memory = process.memory_full_info()
                 total += getattr(memory, "pss", memory.rss)
@@ -109,15 +111,11 @@ class Server:
     def cpu_seconds(self) -> float:
         """Processor time of all its processes so far."""
         total = 0.0
-        for process in self._family():
+        for process in self._family:
             with suppress(psutil.Error):
                 times = process.cpu_times()
                 total += times.user + times.system
         return total
-
-    def num_processes(self) -> int:
-        """How many they are."""
-        return len(self._family())
 
     def stop(self) -> None:
         """End it, politely first."""
@@ -128,9 +126,11 @@ class Server:
         self._signal(signal.SIGKILL)
         self._process.wait()
 
-    def _family(self) -> list[psutil.Process]:
-        parent = psutil.Process(self._process.pid)
-        return [parent, *parent.children(recursive=True)]
+    def _find_family(self) -> None:
+        # A tenth of a second where a machine has many processes: once a turn, not at every look.
+        with suppress(psutil.Error):
+            parent = psutil.Process(self._process.pid)
+            self._family = [parent, *parent.children(recursive=True)]
 
     def _signal(self, number: signal.Signals) -> None:
         with suppress(ProcessLookupError):

@@ -19,12 +19,12 @@ QUICK: dict[str, Any] = {
     "images": 8,
     "calls": 8,
     "repetitions": 2,
-    "window_seconds": 0.2,
+    "window_seconds": 0.1,
     "connections": 4,
-    "saturated_seconds": 0.3,
-    "rates_per_second": [2.0, 5.0],
-    "rate_seconds": 0.5,
-    "half_load_seconds": 0.5,
+    "saturated_seconds": 0.15,
+    "rates_per_second": [10.0],
+    "rate_seconds": 0.2,
+    "half_load_seconds": 0.15,
     "soak_requests": 60,
 }
 
@@ -34,19 +34,13 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class PeerSettings(_Part):
-    """How a server beside ours is started."""
-
-    workers: Count
-    threads: Count
-
-
 class Scenario(_Part):
-    """Requests of a simulation."""
+    """Requests of a simulation, and replicas that are none of ours where it says so."""
 
     burst: Count
     every_seconds: Positive
     for_seconds: Positive
+    images_per_second: Positive | None = None
 
     def arrivals(self) -> list[float]:
         """When requests come, seconds."""
@@ -74,6 +68,7 @@ class BenchSettings(_Part):
     seed: Annotated[int, Field(ge=0, strict=True)]
     calls: Count
     repetitions: Count
+    minutes: Positive
     window_seconds: Positive
     connections: Count
     saturated_seconds: Positive
@@ -81,7 +76,6 @@ class BenchSettings(_Part):
     rate_seconds: Positive
     half_load_seconds: Positive
     soak_requests: Count
-    peers: dict[str, PeerSettings]
     autoscaling: AutoscalingSettings
 
 

@@ -2,9 +2,9 @@
 
 A request goes to the replicas that are ready in turn, as a gateway sends them. It waits there
 until one of the replica's readers is free; where the queue is full it is turned away and comes
-again after a while, as `Retry-After` says. When its time is up it is lost: an image that waits is
-not read then, as the model server does it. Who waits at one replica does not move to another that
-comes later.
+again after a while, as `Retry-After` says. One that waits too long is turned away as well, unread,
+as the model server does it with 504. A client that was turned away for too long gives up, as
+`serving.client` does. Who waits at one replica does not move to another that comes later.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ import heapq
 import math
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from typing import Protocol
 
@@ -27,15 +29,18 @@ class Service:
         readers: Images that are read at a time.
         queue: Images that wait or are read, at most.
         retry_seconds: After which a request comes again that was turned away.
-        deadline_seconds: From its first try; a request that has no answer then is lost.
+        deadline_seconds: A request that has no answer so long after it came is turned away.
+        patience_seconds: So long a client comes again after it was first turned away; then its
+            request is lost.
         start_seconds: From the autoscaler's order until a replica is ready.
     """
 
     read_seconds: float
     readers: int = 2
-    queue: int = 64
+    queue: int = 256
     retry_seconds: float = 1.0
     deadline_seconds: float = 30.0
+    patience_seconds: float = 60.0
     start_seconds: float = 10.0
 
 
@@ -127,9 +132,17 @@ class Nothing:
         return state.ordered
 
 
+@dataclass(eq=False)
+class _Request:
+    first_try: float
+    tries: int = 1
+    away_since: float | None = None
+    answered: bool = False
+
+
 @dataclass
 class _Replica:
-    waiting: deque[float] = field(default_factory=deque)
+    waiting: deque[_Request] = field(default_factory=deque)
     reading: int = 0
 
     @property
@@ -143,7 +156,7 @@ class Outcome:
 
     Attributes:
         latencies: Seconds from a request's first try to its answer; without the lost ones.
-        lost: Requests whose time was up.
+        lost: Requests whose clients gave up.
         last: When the last answer came.
         replicas: (when, how many are ready), at each change.
         images: (when, how many wait or are read), every tenth of a second.
@@ -196,7 +209,7 @@ class Simulation:
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._open = len(arrivals)
         for moment in arrivals:
-            self._at(moment, lambda moment=moment: self._ask(moment))  # type: ignore[misc]
+            self._at(moment, partial(self._ask, _Request(moment)))
         self._every(autoscaler.sample_seconds, phases[0], lambda: autoscaler.sample(self))
         self._every(autoscaler.sync_seconds, phases[1], self._sync)
         self._every(0.1, 0.0, self._note)
@@ -221,50 +234,56 @@ class Simulation:
 
         self._at(seconds * (1 - phase), again)
 
-    def _ask(self, first_try: float) -> None:
-        if self._too_late(first_try):
-            self._lose()
-            return
+    def _ask(self, request: _Request) -> None:
         replica = self.ready[self._turn % len(self.ready)]
         self._turn += 1
         if replica.images >= self.service.queue:
-            self._at(self.now + self.service.retry_seconds, lambda: self._ask(first_try))
+            self._turn_away(request)
             return
-        replica.waiting.append(first_try)
+        replica.waiting.append(request)
+        deadline = self.now + self.service.deadline_seconds
+        this_try = request.tries
+        self._at(deadline, lambda: self._expire(request, this_try, replica))
         self._read(replica)
+
+    def _turn_away(self, request: _Request) -> None:
+        """It comes again, if the client has the patience."""
+        request.tries += 1
+        if request.away_since is None:
+            request.away_since = self.now
+        again = self.now + self.service.retry_seconds
+        if again <= request.away_since + self.service.patience_seconds:
+            self._at(again, lambda: self._ask(request))
+        else:
+            self.outcome.lost += 1
+            self._open -= 1
+
+    def _expire(self, request: _Request, this_try: int, replica: _Replica) -> None:
+        if request.answered or request.tries != this_try:
+            return
+        # What is being read is read to the end, for nobody.
+        with suppress(ValueError):
+            replica.waiting.remove(request)
+        self._turn_away(request)
 
     def _read(self, replica: _Replica) -> None:
         while replica.waiting and replica.reading < self.service.readers:
-            first_try = replica.waiting.popleft()
-            if self._too_late(first_try):
-                self._lose()
-                continue
+            request = replica.waiting.popleft()
             replica.reading += 1
             number = next(self._order)
             self._begun[number] = self.now
-
-            def finish(number: int = number, first_try: float = first_try) -> None:
-                self._finish(replica, number, first_try)
-
+            finish = partial(self._finish, replica, number, request, request.tries)
             self._at(self.now + self.service.read_seconds, finish)
 
-    def _finish(self, replica: _Replica, number: int, first_try: float) -> None:
+    def _finish(self, replica: _Replica, number: int, request: _Request, this_try: int) -> None:
         self._done_busy += self.now - self._begun.pop(number)
         replica.reading -= 1
-        if self._too_late(first_try):
-            self._lose()
-        else:
-            self.outcome.latencies.append(self.now - first_try)
+        if request.tries == this_try:
+            request.answered = True
+            self.outcome.latencies.append(self.now - request.first_try)
             self.outcome.last = self.now
             self._open -= 1
         self._read(replica)
-
-    def _too_late(self, first_try: float) -> bool:
-        return self.now - first_try > self.service.deadline_seconds
-
-    def _lose(self) -> None:
-        self.outcome.lost += 1
-        self._open -= 1
 
     def _sync(self) -> None:
         wanted = min(self._autoscaler.wanted(self), self._max_replicas)

@@ -19,8 +19,8 @@ from serving.bench.pictures import draw_pictures
 from serving.bench.plots import save
 from serving.bench.settings import BenchSettings
 
-# Answers are checked, and memory is measured, after each of these parts.
-_PARTS = 50
+# Answers are checked, and memory is measured, after so many requests.
+_PART = 1000
 # The first requests bring in what every server keeps: buffers of sessions, threads, pools.
 _SETTLED = 0.2
 
@@ -68,13 +68,13 @@ def soak(model_dir: Path, architecture: Architecture, settings: BenchSettings) -
         jpegs = draw_pictures(model_dir, folder / "pictures", settings.images, settings.seed)
         floor = Floor(model_dir, architecture.engine, jpegs)
         stack.callback(floor.stop)
-        server = architecture.start(folder)
+        server = architecture.start_in(folder)
         stack.callback(server.stop)
         requests = [architecture.wire.request(path.read_bytes()) for path in jpegs]
         server.wait_ready(requests[0])
         counts, megabytes = [0], [server.megabytes()]
         lost, otherwise, seconds = 0, 0, 0.0
-        part = max(1, settings.soak_requests // _PARTS)
+        part = min(_PART, settings.soak_requests)
         while counts[-1] < settings.soak_requests:
             load = load_generator.in_turn(
                 server.port, requests, settings.connections, count=part, timeout_seconds=600

@@ -14,18 +14,18 @@ from serving.predictor.answer import ImageAnswer
 from sub_module.engine.infer import load_detector
 
 # How the benchmark tells a peer what to serve.
-MODEL_VARIABLE = "PLATEFLOW_PEERMODEL_VARIABLE"
-THREADS_VARIABLE = "PLATEFLOW_PEERTHREADS_VARIABLE"
+MODEL_VARIABLE = "PLATEFLOW_PEER_MODEL"
+# Of each graph: with two, every one of the peers was slower.
+_THREADS = 1
 
 
-def peer_environment(model_dir: Path, threads: int) -> dict[str, str]:
+def peer_environment(model_dir: Path) -> dict[str, str]:
     """What an `ImageReader` wants to find in its environment.
 
     Args:
         model_dir: The exported model to serve.
-        threads: Of each of its graphs.
     """
-    return {MODEL_VARIABLE: str(model_dir.resolve()), THREADS_VARIABLE: str(threads)}
+    return {MODEL_VARIABLE: str(model_dir.resolve())}
 
 
 class ImageReader:
@@ -34,7 +34,7 @@ class ImageReader:
     def __init__(self) -> None:
         """Load the model that the environment names."""
         model_dir = Path(os.environ[MODEL_VARIABLE])
-        self._detector = load_detector(model_dir, int(os.environ[THREADS_VARIABLE]))
+        self._detector = load_detector(model_dir, _THREADS)
         self._model = {"name": "plateflow", "version": model_dir.name}
 
     def read(self, data: bytes) -> dict[str, Any]:

@@ -34,13 +34,11 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--workers", type=int, required=True)
-    parser.add_argument("--fast-queue", action="store_true")
     options = parser.parse_args()
     server = litserve.LitServer(
         PlateAPI(api_path="/read"),
         accelerator="cpu",
         workers_per_device=options.workers,
-        fast_queue=options.fast_queue,
     )
     server.run(
         host="127.0.0.1",

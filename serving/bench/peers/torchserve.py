@@ -9,11 +9,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from serving.bench.server import BenchError, Command
+from sub_module.machine import num_cores
 
 _NAME = "plateflow"
 PATH = f"/predictions/{_NAME}"
-# Requests that a worker gets at a time, at most: faster than one (found by trying).
-_BATCH = 8
+# Requests that a worker gets at a time, at most, and milliseconds to wait for them, of which there
+# is no less: the fastest that was found.
+_BATCHED = {"batchSize": 8, "maxBatchDelay": 1}
 _BIN = Path(sys.executable).parent
 _HANDLER = Path(__file__).with_name("torchserve_handler.py")
 
@@ -21,7 +23,7 @@ _HANDLER = Path(__file__).with_name("torchserve_handler.py")
 def command(
     folder: Path,
     ports: Sequence[int],
-    workers: int,
+    batched: bool,
     queue: int,
     environment: Mapping[str, str],
 ) -> Command:
@@ -30,7 +32,8 @@ def command(
     Args:
         folder: Of this server.
         ports: Five that are free; the first is asked for readings.
-        workers: Processes that read.
+        batched: Whether it is tuned; else as its documentation starts it, with a worker a core and
+            one request at a time.
         queue: Requests that may wait.
         environment: For its workers.
 
@@ -41,15 +44,6 @@ def command(
     store.mkdir()
     _archive(store)
     inference, management, metrics, grpc, grpc_management = ports
-    model = {
-        "defaultVersion": True,
-        "marName": f"{_NAME}.mar",
-        "minWorkers": workers,
-        "maxWorkers": workers,
-        "batchSize": _BATCH,
-        # Milliseconds, the least there is: who comes alone need not wait for others.
-        "maxBatchDelay": 1,
-    }
     config = {
         "inference_address": f"http://127.0.0.1:{inference}",
         "management_address": f"http://127.0.0.1:{management}",
@@ -58,11 +52,14 @@ def command(
         "grpc_management_port": grpc_management,
         "model_store": store,
         "load_models": f"{_NAME}.mar",
-        "models": json.dumps({_NAME: {"1": model}}),
         "job_queue_size": queue,
         # It would start a process a minute to look at the machine, beside the measurement.
         "disable_system_metrics": "true",
     }
+    if batched:
+        workers = {"minWorkers": num_cores(), "maxWorkers": num_cores()}
+        model = {"defaultVersion": True, "marName": f"{_NAME}.mar", **workers, **_BATCHED}
+        config["models"] = json.dumps({_NAME: {"1": model}})
     path = folder / "config.properties"
     path.write_text("".join(f"{key}={value}\n" for key, value in config.items()))
     argv = [str(_BIN / "torchserve"), "--start", "--foreground", "--disable-token-auth"]

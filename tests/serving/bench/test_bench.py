@@ -14,7 +14,7 @@ from serving.bench import autoscaling
 from serving.bench.__main__ import main
 from serving.bench.peers.image_reader import MODEL_VARIABLE
 
-_PEERS = ["torchserve", "litserve", "ours_1"]
+_PEERS = ["torchserve", "litserve", "ours"]
 _FILES = {"figures.json", "report.md", "throughput.png", "at_once.png", "latency.png"}
 
 
@@ -35,7 +35,7 @@ def figures(out: Path) -> dict[str, Any]:
 def test_everything_is_written(out: Path) -> None:
     assert {file.name for file in out.iterdir()} == _FILES
     text = (out / "report.md").read_text()
-    assert all(title in text for title in ("LitServe", "TorchServe", "ours, 1 worker"))
+    assert all(title in text for title in ("| LitServe |", "| TorchServe |", "| ours |"))
     assert "nan" not in text
 
 
@@ -44,9 +44,11 @@ def test_every_server_answers_every_load_and_reads_as_the_bare_loop(
     figures: dict[str, Any], name: str
 ) -> None:
     [server] = [server for server in figures["servers"] if server["name"] == name]
-    repeated = [server[kind] for kind in ("serial", "concurrent", "random", "saturated")]
-    assert [len(loads) for loads in repeated] == [2] * 4
-    loads = [*(load for loads in repeated for load in loads), server["half_load"]]
+    repeated = [
+        server[kind] for kind in ("serial", "concurrent", "random", "saturated", "half_load")
+    ]
+    assert [len(loads) for loads in repeated] == [2] * 5
+    loads = [load for loads in repeated for load in loads]
     assert all(load["requests"] > 0 for load in loads)
     assert [load["lost"] for load in loads] == [0] * len(loads)
     assert [load["otherwise"] for load in loads] == [0] * len(loads)
@@ -97,8 +99,8 @@ def test_memory_is_followed_over_many_requests(tmp_path: Path) -> None:
     [
         (["--only", "nothing"], "--only nothing: there are fastapi_sync, "),
         (["--set", "calls=0"], "calls: Input should be greater than or equal to 1, got 0"),
-        (["--set", "peers.torchserve.workers=0"], "peers.torchserve.workers: Input should be"),
-        (["--model", "no/such/model", "--only", "ours_1"], "no/such/model"),
+        (["--serve-set", "workers=0"], "workers: Input should be"),
+        (["--model", "no/such/model", "--only", "ours"], "no/such/model"),
     ],
 )
 def test_a_mistake_is_one_line(

@@ -38,11 +38,30 @@ def test_a_full_queue_turns_away_and_is_asked_again() -> None:
     assert sorted(outcome.latencies) == [1, 2, 3]
 
 
-def test_who_waits_too_long_is_lost_and_not_read() -> None:
-    service = _service(deadline_seconds=2.5)
+def test_who_waits_too_long_is_not_read() -> None:
+    service = _service(deadline_seconds=2.5, patience_seconds=0)
     outcome = Simulation([0.0] * 5, service, Nothing(), 1).outcome
     # The third begins at 2, in time, and ends at 3, too late; the others are not begun.
-    assert (sorted(outcome.latencies), outcome.lost) == ([1, 2], 3)
+    assert (sorted(outcome.latencies), outcome.lost, outcome.last) == ([1, 2], 3, 2)
+
+
+def test_who_waits_too_long_comes_again_and_is_read_by_a_new_replica() -> None:
+    service = _service(deadline_seconds=2.5, retry_seconds=0.25, start_seconds=1.0)
+    outcome = Simulation([0.0] * 4, service, OnQueue(2, 0.5, 1), 2).outcome
+    # The second is ready at 2. At 2.75 the last two come again, one to each: the first replica
+    # reads the third until 3, for nobody.
+    assert outcome.replicas == [(0.0, 1), (2.0, 2)]
+    assert (sorted(outcome.latencies), outcome.lost) == ([1, 2, 3.75, 4], 0)
+
+
+def test_patience_begins_when_a_request_is_turned_away_for_the_first_time() -> None:
+    # At 0, 1 and 2 there is no room; at 3 there would be, but the client has given up.
+    service = _service(read_seconds=2.5, queue=1, retry_seconds=1.0, patience_seconds=2)
+    outcome = Simulation([0.0, 0.0], service, Nothing(), 1).outcome
+    assert (outcome.latencies, outcome.lost) == ([2.5], 1)
+    service = _service(read_seconds=2.5, queue=1, retry_seconds=1.0, patience_seconds=3)
+    outcome = Simulation([0.0, 0.0], service, Nothing(), 1).outcome
+    assert (outcome.latencies, outcome.lost) == ([2.5, 5.5], 0)
 
 
 def test_waiting_is_as_queueing_theory_says() -> None:
