@@ -43,8 +43,13 @@ limits = dict(
     # A body that has not come whole by then is given up, with 408.
     body_seconds=20.0,
     body_megabytes=32.0,
-    # Of the bodies of all requests together, so that memory has a bound; 503 beyond it.
-    all_bodies_megabytes=256.0,
+    # Of what has come of the bodies of all requests, HTTP and gRPC, so that memory has a bound; 503
+    # beyond it. JSON with Base64 in it takes three times its size.
+    all_bodies_megabytes=128.0,
+    # gRPC takes a message in whole, several times over, before it can be counted: so it takes
+    # smaller ones, and only so many at a time (RESOURCE_EXHAUSTED beyond).
+    grpc_megabytes=8.0,
+    grpc_calls=64,
     images_per_request=64,
     # Of an image as its header says it, before anything is decoded.
     megapixels=50.0,
@@ -53,6 +58,10 @@ limits = dict(
 # A JPEG whose longer side stays at least so long at 1/2, 1/4 or 1/8 is decoded at that scale;
 # images of other kinds are shrunk so once they are decoded. None: always whole.
 decode_pixels = 1600
+
+# A line in the log for each request for readings, with its id, status and times. Refusals (but for
+# 503) and faults always have one.
+log_requests = False
 
 # After SIGTERM: no new requests, and so long for those that are there.
 drain_seconds = 25.0

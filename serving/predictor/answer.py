@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,7 +54,16 @@ class ImageAnswer:
 
 
 def plate_dict(reading: PlateReading) -> dict[str, Any]:
-    """A reading as clients get it: `PlateReading.to_dict`, with centre and size of its box."""
+    """A reading as clients get it: with centre and size of its box; to a hundredth of a pixel."""
     x1, y1, x2, y2 = reading.box
-    shape = {"centre": [(x1 + x2) / 2, (y1 + y2) / 2], "size": [x2 - x1, y2 - y1]}
-    return reading.to_dict() | shape
+    return reading.to_dict() | {
+        "box": _rounded(reading.box),
+        "corners": [_rounded(corner) for corner in reading.corners],
+        "score": round(reading.score, 4),
+        "centre": _rounded(((x1 + x2) / 2, (y1 + y2) / 2)),
+        "size": _rounded((x2 - x1, y2 - y1)),
+    }
+
+
+def _rounded(pixels: Sequence[float]) -> list[float]:
+    return [round(value, 2) for value in pixels]

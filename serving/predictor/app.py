@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from serving.predictor import routes_read, routes_v1, routes_v2
 from serving.predictor.gate import Gate
 from serving.predictor.model import PlateModel
+from serving.predictor.room import BodyRoom
 from serving.predictor.settings import PredictorSettings
 from serving.predictor.state import ServerState
 from serving.predictor.tracing import Tracing
@@ -36,7 +37,9 @@ def create_app(settings: PredictorSettings, model_dir: Path) -> FastAPI:
     """
     token = Settings().serve_token
     model = PlateModel(settings, model_dir)
-    state = ServerState(model, Tracing(), token.get_secret_value() if token else None)
+    limits = settings.limits
+    room = BodyRoom(int(limits.all_bodies_megabytes * 1e6), limits.retry_after_seconds)
+    state = ServerState(model, Tracing(), room, token.get_secret_value() if token else None)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

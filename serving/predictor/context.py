@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import time
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from serving.predictor.errors import RequestError
 
 # What may stand in a log line and in a header.
 _ID = re.compile(r"[!-~]{1,128}")
+# JSON and Base64 of more would hold up the event loop, and with it the probes.
+_LARGE_BYTES = 1_000_000
+_Parsed = TypeVar("_Parsed")
 
 
 @dataclass
@@ -23,6 +29,7 @@ class RequestContext:
         id: The client's, or made here.
         deadline: When it must be answered, seconds of `time.monotonic`.
         started: When it came, seconds of `time.monotonic`.
+        num_bytes: Of its body, once that is here.
         timings_ms: Milliseconds by stage, once its first image is read.
     """
 
@@ -30,6 +37,7 @@ class RequestContext:
     id: str
     deadline: float
     started: float
+    num_bytes: int = 0
     timings_ms: dict[str, float] = field(default_factory=dict)
 
     def shorten(self, deadline_ms: str | None) -> None:
@@ -75,3 +83,14 @@ def usable_id(request_id: str | None) -> str:
     if request_id is not None and _ID.fullmatch(request_id):
         return request_id
     return os.urandom(8).hex()
+
+
+async def parsed(parse: Callable[..., _Parsed], *what: object) -> _Parsed:
+    """Parse the current request's body, or a part of it; beside the event loop where it is large.
+
+    Raises: as `parse`.
+    """
+    request = current_request.get()
+    if request is None or request.num_bytes < _LARGE_BYTES:
+        return parse(*what)
+    return await asyncio.to_thread(parse, *what)

@@ -19,6 +19,16 @@ class RequestError(PlateflowError):
     grpc_code = "INVALID_ARGUMENT"
 
 
+def let_go(error: Exception) -> Exception:
+    """An error without the frames that it came through.
+
+    They have the request's images among their variables, which would stay in memory as long as the
+    error, and, where one of them has the error too, until the garbage collector comes by.
+    """
+    error.__traceback__ = error.__cause__ = error.__context__ = None
+    return error
+
+
 class TooLargeError(RequestError):
     """A body, a number of images or an image beyond the limits."""
 

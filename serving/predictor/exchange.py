@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from http import HTTPStatus
 
 import orjson
@@ -58,25 +59,30 @@ class Exchange:
             message["headers"] = [*message.get("headers", ()), *self.added_headers]
         await self._send(message)
 
-    async def body(self, max_bytes: int, seconds: float) -> bytes:
+    async def body(self, max_bytes: int, seconds: float, take: Callable[[int], None]) -> bytes:
         """The whole body.
 
         Args:
             max_bytes: It may have.
             seconds: It may take.
+            take: Told the bytes of each piece as it comes; raises where there is no room for it.
 
         Raises:
-            TooLargeError: It has more.
+            TooLargeError: It has more, or says that it will have.
+            BusyError: There is no room.
             SlowBodyError: It takes longer.
             ClientLeftError: It will never be whole.
         """
+        if (self.announced_size or 0) > max_bytes:
+            raise _too_large(max_bytes)
         chunks = []
         try:
             async with asyncio.timeout(seconds):
                 while not self._complete:
                     chunks.append(await self._chunk())
                     if self.size > max_bytes:
-                        raise TooLargeError(f"the body is larger than {max_bytes / 1e6:g} MB")
+                        raise _too_large(max_bytes)
+                    take(len(chunks[-1]))
         except TimeoutError as error:
             raise SlowBodyError(f"the body did not come within {seconds:g} s") from error
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
@@ -159,6 +165,10 @@ class Exchange:
         except (TimeoutError, ClientLeftError):
             return False
         return True
+
+
+def _too_large(max_bytes: int) -> TooLargeError:
+    return TooLargeError(f"the body is larger than {max_bytes / 1e6:g} MB")
 
 
 def _replay(body: bytes) -> Receive:

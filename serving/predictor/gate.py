@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from http import HTTPStatus
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serving.predictor.context import new_request, usable_id
-from serving.predictor.errors import BusyError, RequestError, TooLargeError
+from serving.predictor.errors import RequestError, UnsupportedImageError, let_go
 from serving.predictor.exchange import CLIENT_LEFT, ClientLeftError, Exchange
 from serving.predictor.state import ServerState
 from serving.predictor.tracing import TRACE_HEADERS
@@ -41,7 +40,6 @@ class Gate:
         self.reading = reading
         self.limits = self.model.settings.limits
         self.max_bytes = int(self.limits.body_megabytes * 1e6)
-        self.free_bytes = int(self.limits.all_bodies_megabytes * 1e6)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -66,7 +64,7 @@ class Gate:
         finally:
             self.model.in_flight -= 1
             seconds = time.monotonic() - started
-            self.model.reader.metrics.answered(protocol, exchange.status, seconds, error)
+            self.state.answered(protocol, exchange.status, seconds, error)
 
     async def _read(self, exchange: Exchange, protocol: str, request_id: str) -> Exception | None:
         """Answer a request for readings; gives back why it got none, if that was a mistake."""
@@ -75,8 +73,10 @@ class Gate:
             request.shorten(exchange.header(b"x-deadline-ms"))
             self.state.check_token(exchange.header(b"authorization"))
             self.model.check_ready()
-            with self._room_for(exchange):
-                body = await exchange.body(self.max_bytes, self.limits.body_seconds)
+            _check_encoding(exchange.header(b"content-encoding"))
+            with self.state.room.request() as take:
+                body = await exchange.body(self.max_bytes, self.limits.body_seconds, take)
+                request.num_bytes = len(body)
                 traced = {name: exchange.header(name.encode()) for name in TRACE_HEADERS}
                 with self.state.tracing.span(request, traced):
                     await exchange.run(self.app, body)
@@ -86,28 +86,19 @@ class Gate:
             # Under load these would be most of the log; they are counted.
             if error.status != HTTPStatus.SERVICE_UNAVAILABLE:
                 _log.info("refused: %s", error, extra={"fields": {"status": error.status}})
+            let_go(error)
             await exchange.refuse(error)
             return error
         except Exception as error:
             _log.exception("a fault of the server")
+            let_go(error)
             await exchange.answer_error(
                 HTTPStatus.INTERNAL_SERVER_ERROR, "a fault of the server; its log says more"
             )
             return error
         return None
 
-    @contextmanager
-    def _room_for(self, exchange: Exchange) -> Iterator[None]:
-        """Room for the body while there is a request, so that all of them have a bound."""
-        size = exchange.announced_size
-        if size is None:
-            size = self.max_bytes
-        elif size > self.max_bytes:
-            raise TooLargeError(f"the body is larger than {self.limits.body_megabytes:g} MB")
-        if size > self.free_bytes:
-            raise BusyError("too much is being sent at once", self.limits.retry_after_seconds)
-        self.free_bytes -= size
-        try:
-            yield
-        finally:
-            self.free_bytes += size
+
+def _check_encoding(encoding: str | None) -> None:
+    if encoding not in (None, "identity"):
+        raise UnsupportedImageError(f"Content-Encoding: {encoding:.40} is not read")

@@ -17,7 +17,7 @@ from kserve.protocol.grpc import grpc_predict_v2_pb2 as pb
 
 from serving.predictor import v2
 from serving.predictor.context import new_request
-from serving.predictor.errors import BusyError, RequestError
+from serving.predictor.errors import BusyError, RequestError, let_go
 from serving.predictor.state import ServerState
 from serving.predictor.tracing import TRACE_HEADERS
 
@@ -43,13 +43,16 @@ class GrpcServer:
 
     async def start(self) -> None:
         """Listen and answer."""
-        max_bytes = int(self.model.settings.limits.body_megabytes * 1e6)
+        limits = self.model.settings.limits
+        max_bytes = int(limits.grpc_megabytes * 1e6)
         self._server = grpc.aio.server(
+            # A message is whole, and there several times over, before it can be refused.
+            maximum_concurrent_rpcs=limits.grpc_calls,
             options=[
                 ("grpc.max_receive_message_length", max_bytes),
                 ("grpc.max_send_message_length", max_bytes),
                 ("grpc.so_reuseport", 1),
-            ]
+            ],
         )
         methods: dict[str, tuple[type[Message], Answering]] = {
             "ServerLive": (pb.ServerLiveRequest, self._server_live),
@@ -109,15 +112,16 @@ class GrpcServer:
             raise
         except (RequestError, InvalidInput) as refusal:
             error = refusal if isinstance(refusal, RequestError) else RequestError(str(refusal))
+            let_go(error)
             code, details = grpc.StatusCode[error.grpc_code], str(error)
         except Exception as fault:
             _log.exception("a fault of the server")
-            error = fault
+            error = let_go(fault)
             code, details = grpc.StatusCode.INTERNAL, "a fault of the server; its log says more"
         finally:
             self.model.in_flight -= 1
             seconds = time.monotonic() - started
-            self.model.reader.metrics.answered("grpc", code.name, seconds, error)
+            self._state.answered("grpc", code.name, seconds, error)
         if isinstance(error, BusyError):
             context.set_trailing_metadata([("retry-after", f"{error.retry_after_seconds:g}")])
         await context.abort(code, details)
@@ -133,7 +137,10 @@ class GrpcServer:
         self._state.check_token(sent.get("authorization"))
         self.model.check_ready()
         _check_contents(message)
-        with self._state.tracing.span(request, {name: sent.get(name) for name in TRACE_HEADERS}):
+        traced = {name: sent.get(name) for name in TRACE_HEADERS}
+        with self._state.room.request() as take, self._state.tracing.span(request, traced):
+            request.num_bytes = message.ByteSize()
+            take(request.num_bytes)
             response, _ = await self.model(InferRequest.from_grpc(message))
             answer: Message = response.to_grpc()
             return answer

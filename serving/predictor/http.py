@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from http import HTTPStatus
 from typing import Any
 
+import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-_CONTENT = b'{"error":"the headers did not come in time"}'
-_TOO_SLOW = b"\r\n".join(
-    [
-        b"HTTP/1.1 408 Request Timeout",
-        b"content-type: application/json",
-        b"content-length: %d" % len(_CONTENT),
-        b"connection: close",
-        b"",
-        _CONTENT,
-    ]
-)
+
+def _refusal(status: HTTPStatus, message: str) -> bytes:
+    """An answer to what never became a request, in the shape of all errors."""
+    content = orjson.dumps({"error": message})
+    head = (
+        f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: application/json\r\n"
+        f"content-length: {len(content)}\r\nconnection: close\r\n\r\n"
+    )
+    return head.encode() + content
 
 
 class HeadTimeoutProtocol(HttpToolsProtocol):
@@ -44,6 +44,11 @@ class HeadTimeoutProtocol(HttpToolsProtocol):
         self._head_is_here()
         super().on_headers_complete()
 
+    def send_400_response(self, msg: str) -> None:
+        """What came is no HTTP."""
+        self.transport.write(_refusal(HTTPStatus.BAD_REQUEST, msg))
+        self.transport.close()
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing more will come."""
         self._head_is_here()
@@ -64,5 +69,6 @@ class HeadTimeoutProtocol(HttpToolsProtocol):
             # The answer to the request before this one is still on its way.
             self._expect_head()
         elif not self.transport.is_closing():
-            self.transport.write(_TOO_SLOW)
+            message = "the headers did not come in time"
+            self.transport.write(_refusal(HTTPStatus.REQUEST_TIMEOUT, message))
             self.transport.close()

@@ -12,7 +12,7 @@ from kserve import InferRequest, InferResponse, Model
 
 from serving.predictor import v1, v2
 from serving.predictor.answer import ImageAnswer
-from serving.predictor.context import current_request
+from serving.predictor.context import current_request, parsed
 from serving.predictor.errors import BusyError, TooLargeError
 from serving.predictor.reader import PlateReader
 from serving.predictor.settings import PredictorSettings
@@ -102,16 +102,14 @@ class PlateModel(Model):  # type: ignore[misc]
             request.timings_ms = answers[0].timings_ms
         return answers
 
-    def preprocess(self, payload: Any, headers: dict[str, str] | None = None) -> Asked:
+    async def preprocess(self, payload: Any, headers: dict[str, str] | None = None) -> Asked:
         """The images of a V1 body or of a V2 request.
 
         Raises:
             RequestError: It has none.
         """
-        images = (
-            v2.images_of(payload) if isinstance(payload, InferRequest) else v1.images_of(payload)
-        )
-        return Asked(payload, images)
+        images_of = v2.images_of if isinstance(payload, InferRequest) else v1.images_of
+        return Asked(payload, await parsed(images_of, payload))
 
     async def predict(self, asked: Asked, headers: dict[str, str] | None = None) -> Answered:
         """Read the images."""

@@ -14,7 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from serving.predictor.answer import ImageAnswer
-from serving.predictor.errors import BusyError, DeadlineError, RequestError, TooLargeError
+from serving.predictor.errors import (
+    BusyError,
+    DeadlineError,
+    RequestError,
+    TooLargeError,
+    let_go,
+)
 from serving.predictor.images import DecodedImage, decode, in_full_size
 from serving.predictor.jobs import Job, JobQueue, Outcome
 from serving.predictor.metrics import PredictorMetrics
@@ -24,6 +30,8 @@ from sub_module.machine import num_cores
 from sub_module.plates import PlateReading
 
 logger = logging.getLogger(__name__)
+# Two plates, of two layouts.
+_WARM_UP_IMAGE = Path(__file__).with_name("warm_up.jpg")
 
 
 class PlateReader:
@@ -70,8 +78,6 @@ class PlateReader:
         """
         # Threads of OpenCV's own would only take the cores from the readers.
         cv2.setNumThreads(1)
-        # The first image makes Pillow load its formats.
-        decode(_grey_jpeg(), self._settings.limits.megapixels, None)
         detectors = [self._detector() for _ in range(num_readers(self._settings))]
         # A checkpoint has no version but its name.
         version = getattr(detectors[0], "version", self._model_dir.name)
@@ -134,9 +140,11 @@ class PlateReader:
         detector = load_detector(
             self._model_dir, engine.threads_per_reader, engine.runtime, engine.precision
         )
-        # Runtimes take memory and choose their ways at the first image.
+        # Runtimes take memory and choose their ways when a graph first runs; most graphs run only
+        # where a plate is found.
+        image = decode(_WARM_UP_IMAGE.read_bytes(), self._settings.limits.megapixels, None)
         for num_images in {1, self._settings.batching.max_images}:
-            detector.predict([_grey_image()] * num_images)
+            detector.predict([image.pixels] * num_images)
         return detector
 
     def _admit(self, images: Sequence[bytes], deadline: float) -> list[Job]:
@@ -172,7 +180,13 @@ class PlateReader:
         batching = self._settings.batching
         max_images, max_wait = batching.max_images, batching.max_wait_ms / 1e3
         while jobs := self._queue.take(max_images, max_wait, len(self._threads)):
-            self._queue.done(self._read_batch(detector, jobs))
+            try:
+                outcomes = self._read_batch(detector, jobs)
+            except Exception as error:
+                # A thread that ended would leave its requests, and those after them, waiting.
+                logger.exception("a batch could not be read")
+                outcomes = [(job, let_go(error)) for job in jobs]
+            self._queue.done(outcomes)
 
     def _read_batch(self, detector: Detector, jobs: Sequence[Job]) -> list[tuple[Job, Outcome]]:
         """Decode and read; what is wrong with one image is its own."""
@@ -187,20 +201,20 @@ class PlateReader:
             times = {"queue": begin - job.admitted, "decode": time.monotonic() - begin}
             decoded.append((job, image, times))
         # Decoding may have taken so long that somebody left.
-        late = [job for job, _, _ in decoded if not job.wanted]
-        outcomes += [(job, _too_late()) for job in late]
-        decoded = [of_job for of_job in decoded if of_job[0] not in late]
+        wanted = [of_job for of_job in decoded if of_job[0].wanted]
+        outcomes += [(of_job[0], _too_late()) for of_job in decoded if of_job not in wanted]
         begin = time.monotonic()
-        found = _predict(detector, [image.pixels for _, image, _ in decoded])
+        found = _predict(detector, [image.pixels for _, image, _ in wanted])
         seconds = time.monotonic() - begin
         answers = []
-        for (job, image, times), readings in zip(decoded, found, strict=True):
+        for (job, image, times), readings in zip(wanted, found, strict=True):
             if isinstance(readings, Exception):
                 outcomes.append((job, readings))
                 continue
             answers.append(self._answer(image, readings, times | {"read": seconds}))
             outcomes.append((job, answers[-1]))
-        self.metrics.batch_read(answers)
+        if answers:
+            self.metrics.batch_read(answers)
         return outcomes
 
     def _decode(self, job: Job) -> DecodedImage | Exception:
@@ -210,10 +224,10 @@ class PlateReader:
         try:
             return decode(job.data, settings.limits.megapixels, settings.decode_pixels)
         except RequestError as error:
-            return error
+            return let_go(error)
         except Exception as error:
             logger.exception("an image could not be decoded")
-            return error
+            return let_go(error)
 
     def _answer(
         self, image: DecodedImage, readings: Sequence[PlateReading], seconds: dict[str, float]
@@ -246,7 +260,7 @@ def _predict(
     except Exception as error:
         if len(images) == 1:
             logger.exception("an image could not be read")
-            return [error]
+            return [let_go(error)]
         return [outcome for image in images for outcome in _predict(detector, [image])]
 
 
@@ -259,11 +273,3 @@ def _of_image(error: Exception, index: int, num_images: int) -> Exception:
 
 def _too_late() -> DeadlineError:
     return DeadlineError("not answered in time")
-
-
-def _grey_image() -> NDArray[np.uint8]:
-    return np.full((480, 640, 3), 128, np.uint8)
-
-
-def _grey_jpeg() -> bytes:
-    return bytes(cv2.imencode(".jpg", _grey_image())[1])

@@ -40,7 +40,7 @@ def register(app: FastAPI, model: PlateModel) -> None:
 
     async def read(request: Request) -> Response:
         """Read one image: its bytes as the body, whatever the content type, or a form's file."""
-        if request.headers.get("content-type", "").startswith("multipart/form-data"):
+        if request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
             data = await _uploaded(request)
         else:
             data = await request.body()

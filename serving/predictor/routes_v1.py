@@ -7,6 +7,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import Response
 
 from serving.predictor import schemas
+from serving.predictor.context import parsed
 from serving.predictor.model import PlateModel
 from serving.predictor.openapi import body_of, errors, inline, reading_errors
 from serving.predictor.v1 import parse_json
@@ -31,7 +32,7 @@ def register(app: FastAPI, model: PlateModel) -> None:
 
     async def predict(request: Request) -> Response:
         """Read images that stand in JSON as base64."""
-        response, _ = await model(parse_json(await request.body()))
+        response, _ = await model(await parsed(parse_json, await request.body()))
         return Response(orjson.dumps(response), media_type="application/json")
 
     body = {"anyOf": [inline(schemas.Instances), inline(schemas.Data)]}

@@ -7,6 +7,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import Response
 
 from serving.predictor import schemas, v2
+from serving.predictor.context import parsed
 from serving.predictor.model import PlateModel
 from serving.predictor.openapi import body_of, errors, inline, reading_errors
 
@@ -54,7 +55,8 @@ def register(app: FastAPI, model: PlateModel) -> None:
         With the extension the header `Inference-Header-Content-Length` says where the JSON ends.
         """
         json_length = request.headers.get(v2.JSON_LENGTH_HEADER)
-        asked = v2.request_from_body(await request.body(), json_length, model.name)
+        body = await request.body()
+        asked = await parsed(v2.request_from_body, body, json_length, model.name)
         response, _ = await model(asked)
         content, json_size = response.to_rest()
         if json_size is None:
@@ -62,7 +64,7 @@ def register(app: FastAPI, model: PlateModel) -> None:
         headers = {v2.JSON_LENGTH_HEADER: str(json_size)}
         return Response(content, media_type="application/octet-stream", headers=headers)
 
-    body = inline(schemas.InferRequest)
+    shape = inline(schemas.InferRequest)
     app.add_api_route("/v2", server, tags=["V2"])
     app.add_api_route("/v2/health/live", live, tags=["V2"])
     app.add_api_route("/v2/health/ready", ready, responses=errors(503), tags=["V2"])
@@ -75,6 +77,6 @@ def register(app: FastAPI, model: PlateModel) -> None:
         methods=["POST"],
         response_model=schemas.InferResponse,
         responses=reading_errors() | {200: {"content": {"application/octet-stream": {}}}},
-        openapi_extra=body_of({"application/json": body}),
+        openapi_extra=body_of({"application/json": shape}),
         tags=["V2"],
     )

@@ -35,6 +35,8 @@ class Limits(Part):
     body_seconds: Positive
     body_megabytes: Positive
     all_bodies_megabytes: Positive
+    grpc_megabytes: Positive
+    grpc_calls: Count
     images_per_request: Count
     megapixels: Positive
 
@@ -51,6 +53,7 @@ class PredictorSettings(Part):
     batching: Batching
     limits: Limits
     decode_pixels: Count | None
+    log_requests: bool
     drain_seconds: Positive
 
 

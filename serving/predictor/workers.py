@@ -66,7 +66,8 @@ class Workers:
             number: signal.signal(number, self._stop) for number in (signal.SIGTERM, signal.SIGINT)
         }
         try:
-            self._workers = [self._start() for _ in range(self._count)]
+            for _ in range(self._count):
+                self._start()
             while self._workers:
                 self._look()
         finally:
@@ -83,13 +84,16 @@ class Workers:
             (worker.process.kill if self._stopping else worker.process.terminate)()
         self._stopping = True
 
-    def _start(self) -> _Worker:
+    def _start(self) -> None:
         pipe, child_end = self._context.Pipe()
         process = self._context.Process(target=_work, args=(self._serving, child_end))
         process.start()
         # So that the pipe ends with the process.
         child_end.close()
-        return _Worker(process, pipe)
+        self._workers.append(_Worker(process, pipe))
+        # A signal that came meanwhile did not find it.
+        if self._stopping:
+            process.terminate()
 
     def _look(self) -> None:
         """Wait for news, half a second at most, and act on them."""
@@ -127,7 +131,7 @@ class Workers:
         if not worker.ready:
             raise ModelError(f"a worker ended before it was ready, with exit code {code}")
         _log.error("worker %s ended with exit code %s; starting another", worker.process.pid, code)
-        self._workers.append(self._start())
+        self._start()
 
 
 def _work(serving: Serving, pipe: Connection) -> None:

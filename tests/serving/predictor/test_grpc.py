@@ -147,7 +147,9 @@ def test_client_that_cancels(
 def test_token_and_full_queue(grey: bytes) -> None:
     environment = {"PLATEFLOW_SERVE_TOKEN": "s3cret"}
     with (
-        running_predictor("limits.queued_images=2", environment=environment) as server,
+        running_predictor(
+            "limits.queued_images=2", "limits.all_bodies_megabytes=1.0", environment=environment
+        ) as server,
         grpc.insecure_channel(server.grpc_address) as channel,
     ):
         stub = GRPCInferenceServiceStub(channel)
@@ -155,6 +157,8 @@ def test_token_and_full_queue(grey: bytes) -> None:
         assert refusal(stub, request_of(grey))[0] == "UNAUTHENTICATED"
         token = [("authorization", "Bearer s3cret")]
         assert stub.ModelInfer(request_of(grey), metadata=token).outputs
+        full = refusal(stub, request_of(bytes(1_000_000)), metadata=token)
+        assert full == ("UNAVAILABLE", "too much is being sent at once")
 
         calls = [stub.ModelInfer.future(request_of(grey, grey), metadata=token) for _ in range(16)]
         refused = [call for call in calls if call.exception() is not None]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import re
 import socket
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import httpx
 import pytest
@@ -23,7 +23,7 @@ def metric(predictor: Predictor, name: str) -> float:
     return float(found[1]) if found else 0.0
 
 
-def logged(predictor: Predictor) -> list[dict[str, object]]:
+def logged(predictor: Predictor) -> list[dict[str, Any]]:
     return [json.loads(line) for line in predictor.log.read_text().splitlines()]
 
 
@@ -69,8 +69,8 @@ def test_read_takes_the_bytes_whatever_they_are_called(
     plate = answer["plates"][0]
     assert {"layout", "box", "corners", "region", "symbol", "serial", "score"} < set(plate)
     x1, y1, x2, y2 = plate["box"]
-    assert plate["centre"] == pytest.approx([(x1 + x2) / 2, (y1 + y2) / 2])
-    assert plate["size"] == pytest.approx([x2 - x1, y2 - y1])
+    assert plate["centre"] == pytest.approx([(x1 + x2) / 2, (y1 + y2) / 2], abs=0.011)
+    assert plate["size"] == pytest.approx([x2 - x1, y2 - y1], abs=0.011)
 
 
 def test_read_takes_a_form(predictor: Predictor, sample: bytes) -> None:
@@ -122,7 +122,7 @@ def test_request_id_is_kept_or_made_and_logged(predictor: Predictor) -> None:
     lines = {line["request_id"]: line for line in logged(predictor) if "request_id" in line}
     assert set(ids) <= set(lines)
     assert lines["photo-7"]["status"] == 400
-    assert "no image" in str(lines["photo-7"]["message"])
+    assert "no image" in lines["photo-7"]["message"]
 
 
 def test_deadline_of_the_client(predictor: Predictor, sample: bytes) -> None:
@@ -197,7 +197,8 @@ def strict() -> Iterator[Predictor]:
         "limits.body_seconds=0.3",
         "limits.head_seconds=0.3",
         "limits.queued_images=2",
-        "limits.all_bodies_megabytes=33.0",
+        "limits.all_bodies_megabytes=1.0",
+        "log_requests=True",
         environment={"PLATEFLOW_SERVE_TOKEN": "s3cret"},
     ) as server:
         yield server
@@ -260,14 +261,62 @@ def test_full_queue_says_when_to_come_again(strict: Predictor, sample: bytes) ->
 
 
 def test_all_bodies_together_have_a_bound(strict: Predictor, grey: bytes) -> None:
-    """A body of unknown size counts as the largest; there is room for one."""
-    begun = time.monotonic()
+    """Of what has come: bodies that are only announced, or come in chunks, take no room."""
     chunked = head(0, TOKEN, "Transfer-Encoding: chunked").replace(b"Content-Length: 0\r\n", b"")
-    with connected(strict, chunked) as first, connected(strict, chunked) as second:
-        assert b" 503 " in second.recv(100)
-        assert time.monotonic() - begun < 5
-        assert b" 408 " in received(first)
-    response = httpx.post(
-        f"{strict.url}/read", content=grey, headers={"Authorization": "Bearer s3cret"}
-    )
-    assert response.status_code == 200
+    with ExitStack() as others:
+        for begin in (head(31_000_000, TOKEN), chunked) * 4:
+            others.enter_context(connected(strict, begin))
+        assert asked_with_token(strict, grey) == 200
+    half = head(1_000_000, TOKEN) + bytes(600_000)
+    with connected(strict, half) as first, connected(strict, half) as second:
+        ends = [received(first), received(second)]
+    # Whichever was later finds no room; the other never sends the rest.
+    assert sorted(end.split()[1] for end in ends) == [b"408", b"503"]
+    assert asked_with_token(strict, grey) == 200
+
+
+def asked_with_token(server: Predictor, image: bytes) -> int:
+    headers = {"Authorization": "Bearer s3cret"}
+    return httpx.post(f"{server.url}/read", content=image, headers=headers).status_code
+
+
+def test_every_request_is_logged_where_the_config_says_so(
+    predictor: Predictor, strict: Predictor, sample: bytes
+) -> None:
+    for server in (predictor, strict):
+        headers = {"Authorization": "Bearer s3cret", "X-Request-Id": "photo-9"}
+        httpx.post(f"{server.url}/read", content=sample, headers=headers)
+    # Just after the answer is sent.
+    wait_until(lambda: "photo-9" in strict.log.read_text())
+    (line,) = (line for line in logged(strict) if line.get("request_id") == "photo-9")
+    assert (line["message"], line["protocol"], line["status"]) == ("answered", "read", 200)
+    assert set(line["timings_ms"]) == {"queue", "decode", "read"}
+    assert line["ms"] >= sum(line["timings_ms"].values())
+    assert "photo-9" not in predictor.log.read_text()
+
+
+def test_what_is_refused_leaves_no_memory(predictor: Predictor) -> None:
+    """An error holds the frames that it came through, and they the body."""
+    broken = b"\xff\xd8" + bytes(20_000_000)
+    with httpx.Client() as client:
+        before = 0.0
+        for number in range(12):
+            assert client.post(f"{predictor.url}/read", content=broken).status_code == 400
+            if number == 2:
+                before = predictor.memory_mb()
+    assert predictor.memory_mb() < before + 60, "each of the nine left its 20 MB"
+
+
+def test_a_compressed_body_is_refused(predictor: Predictor, sample: bytes) -> None:
+    headers = {"Content-Encoding": "gzip"}
+    response = httpx.post(f"{predictor.url}/read", content=sample, headers=headers)
+    assert response.status_code == 415
+    assert response.json() == {"error": "Content-Encoding: gzip is not read"}
+
+
+def test_what_is_no_http_gets_an_error_like_all(predictor: Predictor) -> None:
+    with socket.create_connection(("127.0.0.1", predictor.port), timeout=10) as connection:
+        connection.sendall(b"POST /read HTTP/1.1\r\nContent-Length: abc\r\n\r\n")
+        answer = connection.makefile("rb").read()
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert answer.endswith(b'{"error":"Invalid HTTP request received."}')

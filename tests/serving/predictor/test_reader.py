@@ -409,3 +409,37 @@ def test_event_loop_stays_free_while_all_threads_read(real, images):
     found = run(lags())
     assert len(found) > 10
     assert np.median(found) < 0.05
+
+
+def test_warm_up_runs_every_graph(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first request must not wait for a runtime that meets a graph for the first time."""
+    ran: set[str] = set()
+
+    def load(*arguments: Any) -> Any:
+        detector: Any = load_detector(*arguments)
+        run = detector.networks.run
+        detector.networks.run = lambda graph, inputs: ran.add(graph) or run(graph, inputs)
+        return detector
+
+    monkeypatch.setattr(reader_module, "load_detector", load)
+    reader = PlateReader(predictor_settings({"engine.readers": 1}), SHIPPED_MODEL)
+    reader.start()
+    reader.close()
+    assert ran == {"detect", "refine", "read"}
+
+
+def test_thread_outlives_a_fault_of_ours(
+    slow: Callable[..., Any], images: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader, detector = slow()
+    detector.go.set()
+
+    async def ask() -> None:
+        with monkeypatch.context() as broken:
+            broken.setattr(reader.metrics, "batch_read", lambda _: 1 / 0)
+            with pytest.raises(ZeroDivisionError):
+                await reader.read(images[0])
+        assert (await reader.read(images[0])).readings == ()
+
+    asyncio.run(ask())
+    assert reader.queued == 0

@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from kserve.protocol.grpc import grpc_predict_v2_pb2 as pb
 from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import GRPCInferenceServiceStub
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from serving.predictor.__main__ import main
 from tests.servers.predictor import (
     ROOT,
     SAMPLE_TEXTS,
@@ -68,31 +69,33 @@ def test_port_that_is_taken(field: str) -> None:
 
 @pytest.mark.parametrize(
     ("setting", "reason"),
-    [
-        ("limits.queud_images=3", "limits.queud_images"),
-        ("workers=0", "workers: "),
-        ("engine.precision=int3", "the model has no precision 'int3'"),
-    ],
+    [("limits.queud_images=3", "limits.queud_images"), ("workers=0", "workers: ")],
 )
-def test_settings_that_cannot_be_used(setting: str, reason: str) -> None:
-    done = start("--set=http_port=0", "--set=grpc_port=0", f"--set={setting}")
+def test_settings_that_cannot_be_used(
+    setting: str, reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--set=http_port=0", f"--set={setting}"]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("error: ")
+    assert reason in told
+    assert told.count("\n") == 1
+
+
+def test_precision_that_the_model_has_not() -> None:
+    done = start("--set=http_port=0", "--set=grpc_port=0", "--set=engine.precision=int3")
     assert done.returncode == 2
     assert done.stderr.startswith("error: ")
-    assert reason in done.stderr
+    assert "the model has no precision 'int3'" in done.stderr
     assert done.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_model_that_is_damaged(tmp_path: Path, workers: int) -> None:
+def test_model_that_is_damaged(tmp_path: Path) -> None:
+    """Workers tell their parent, who says it once."""
     shutil.copytree(ROOT / "models" / "platenet-kr", tmp_path / "model")
     for graph in tmp_path.glob("model/*.onnx"):
         graph.write_bytes(graph.read_bytes()[:1000])
-    done = start(
-        f"--model={tmp_path / 'model'}",
-        "--set=http_port=0",
-        "--set=grpc_port=0",
-        f"--set=workers={workers}",
-    )
+    ports = ("--set=http_port=0", "--set=grpc_port=0")
+    done = start(f"--model={tmp_path / 'model'}", *ports, "--set=workers=2")
     assert done.returncode == 2
     assert done.stderr.startswith(f"error: {tmp_path / 'model'}/")
     assert ".onnx: damaged: " in done.stderr
@@ -163,26 +166,12 @@ def test_drain(sample: bytes) -> None:
         assert server.process.wait(20) == 0
 
 
-def test_drain_has_an_end(sample: bytes) -> None:
-    """A client that is too slow for `drain_seconds` does not hold the server."""
-    with (
-        running_predictor("drain_seconds=0.5") as server,
-        socket.create_connection(("127.0.0.1", server.port)) as slow,
-    ):
-        slow.sendall(b"POST /read HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nthe beginning")
-        wait_until(lambda: ask(server, sample) == 200)
-        assert server.stop(seconds=10) == 0
-
-
-def test_interrupt_ends_it_too() -> None:
-    with running_predictor() as server:
-        assert server.stop(signal.SIGINT) == 0
-        assert server.log.read_text().count("\n") == 1, server.log.read_text()
-
-
 def test_workers(sample: bytes) -> None:
-    """Two processes share the ports and the metrics; one that dies is replaced."""
-    with running_predictor("workers=2") as server:
+    """Two processes share the ports and the metrics; one that dies is replaced.
+
+    A client that is too slow for `drain_seconds` does not hold them.
+    """
+    with running_predictor("workers=2", "drain_seconds=0.5") as server, ExitStack() as slow:
         workers = pids_of_workers(server)
         assert len(workers) == 2
         with ThreadPoolExecutor(8) as pool:
@@ -199,8 +188,27 @@ def test_workers(sample: bytes) -> None:
         with ThreadPoolExecutor(8) as pool:
             assert list(pool.map(ask, [server] * 40, [sample] * 40)) == [200] * 40
         assert "starting another" in server.log.read_text()
-        assert server.stop() == 0
+        for _ in range(4):
+            connection = socket.create_connection(("127.0.0.1", server.port))
+            slow.enter_context(connection).sendall(
+                b"POST /read HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nthe beginning"
+            )
+        workers = pids_of_workers(server)
+        assert server.stop(seconds=10) == 0
         assert not any(map(psutil.pid_exists, workers))
+
+
+def test_stop_while_workers_start() -> None:
+    command = [sys.executable, "-m", "serving.predictor", "--set=workers=2"]
+    command += ["--set=http_port=0", "--set=grpc_port=0"]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL) as process:
+        parent = psutil.Process(process.pid)
+        # multiprocessing's tracker, then the first worker.
+        wait_until(lambda: len(parent.children()) > 1)
+        children = parent.children()
+        process.terminate()
+        assert process.wait(10) == 0
+    assert not psutil.wait_procs(children, 5)[1]
 
 
 def pids_of_workers(server: Predictor) -> set[int]:
@@ -251,8 +259,9 @@ def test_traces(sample: bytes) -> None:
                 headers={"traceparent": f"00-{trace_id}-{span_id}-01", "X-Request-Id": "traced"},
             )
             assert texts_of(response.json()) == SAMPLE_TEXTS
-            # What is not sent yet is sent at the end.
-            assert server.stop() == 0
+            # What is not sent yet is sent at the end, here by Ctrl-C.
+            assert server.stop(signal.SIGINT) == 0
+            assert server.log.read_text().count("\n") == 1, server.log.read_text()
         collector.shutdown()
     by_name = {span.name: span for span in spans}
     root = by_name["plateflow.request"]
