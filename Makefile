@@ -94,7 +94,7 @@ $(VENV)/.runtime: pyproject.toml requirements.lock | $(BIN)/python
 	@touch $@
 
 $(VENV)/.serving: pyproject.toml requirements.lock | $(BIN)/python
-	$(INSTALL) --editable '.[serving]'
+	$(INSTALL) --editable '.[serving,demo]'
 	$(import_cv2)
 	@touch $@
 

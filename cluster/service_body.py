@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -30,8 +31,11 @@ _CONTAINER = "kserve-container"
 _MODEL_DIR, _STORAGE_VARIABLE = "/mnt/models", "STORAGE_URI"
 _HTTP_PORT, _GRPC_PORT = 8080, 8081
 _QUANTITY = re.compile(r"\d+(\.\d+)?(m|[kKMGTPE]i?)?")
-# Longer than the server's own `drain_seconds`.
-_GRACE_SECONDS = 45
+# A pod that is to stop still answers for so long, before it gets the signal: those that send
+# requests learn of its end only by and by, and a server that has the signal takes none.
+_LEAVE_SECONDS = 5
+# The server's own `drain_seconds`, and what Python takes to end.
+_DRAIN_SECONDS, _SPARE_SECONDS = 25, 15
 
 
 def service_body(
@@ -158,7 +162,7 @@ def _pod(release: Release, cluster: Cluster, serving: Serving) -> dict[str, Any]
     }
     if serving.mode == "Standard":
         # Knative gives a pod as long as a request may take.
-        pod["terminationGracePeriodSeconds"] = _GRACE_SECONDS
+        pod["terminationGracePeriodSeconds"] = _grace_seconds(serving)
     if serving.service_account is not None:
         pod["serviceAccountName"] = serving.service_account
     if cluster.image_pull_secrets:
@@ -171,6 +175,12 @@ def _pod(release: Release, cluster: Cluster, serving: Serving) -> dict[str, Any]
     return {**pod, "labels": {RELEASE_LABEL: digest[:12]}}
 
 
+def _grace_seconds(serving: Serving) -> int:
+    wanted = serving.predictor.get("drain_seconds")
+    drain = wanted if isinstance(wanted, int | float) else 0
+    return _LEAVE_SECONDS + math.ceil(max(drain, _DRAIN_SECONDS)) + _SPARE_SECONDS
+
+
 def _container(release: Release, cluster: Cluster, serving: Serving) -> dict[str, Any]:
     settings = {
         "model_name": serving.name,
@@ -181,8 +191,12 @@ def _container(release: Release, cluster: Cluster, serving: Serving) -> dict[str
         **serving.predictor,
     }
     ports = [{"containerPort": _HTTP_PORT, "name": "http1", "protocol": "TCP"}]
+    lifecycle = {}
     if serving.mode == "Standard":
         ports.append({"containerPort": _GRPC_PORT, "name": "h2c", "protocol": "TCP"})
+        # Knative takes a pod out of its routes first.
+        leave = {"exec": {"command": ["sleep", str(_LEAVE_SECONDS)]}}
+        lifecycle = {"lifecycle": {"preStop": leave}}
     return {
         "name": _CONTAINER,
         "image": release.image,
@@ -196,6 +210,7 @@ def _container(release: Release, cluster: Cluster, serving: Serving) -> dict[str
         ],
         "env": _environment(release, cluster, serving),
         "ports": ports,
+        **lifecycle,
         "resources": _resources(serving),
         "readinessProbe": _probe("ready", period=5, failures=2),
         "livenessProbe": _probe("live", period=10, failures=6),

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from commands.extras import needing
 from commands.options import ConfigOption, SetOption
 from commands.terminal import say
 from sub_module.engine.config import load_config, parse_overrides
@@ -36,4 +37,5 @@ def demo(
     settings = demo_settings(parse_overrides(overrides))
     asked = client_settings({} if url is None else {"url": url})
     standard = PlateStandard.from_config(load_config(config)["plates"])
-    serve_page(settings, asked, standard, say)
+    with needing("demo"):
+        serve_page(settings, asked, standard, say)

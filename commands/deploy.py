@@ -18,6 +18,8 @@ from sub_module.settings import Settings
 if TYPE_CHECKING:
     from cluster.inference_service import Deployed, InferenceService
 
+_ONCE_STARTED = "in use; a `serve` that runs reads with it once it is started again"
+
 
 def register(app: typer.Typer) -> None:
     """Add the command to the entry point."""
@@ -39,8 +41,8 @@ def deploy(
     test_set: Annotated[
         Path | None,
         typer.Option(
-            help="A recorded set, COCO JSON, that a model from here is checked with, as in a run; "
-            "default: the latest run's."
+            help="An annotation set, or a COCO file, that a model from here is measured on, as in "
+            "a run; default: the latest run's test images."
         ),
     ] = None,
     canary: Annotated[
@@ -111,14 +113,17 @@ def _here(
     from components.deploy.by_hand import deploy_here, in_use_here, roll_back_here
 
     if rollback:
-        typer.echo(roll_back_here(settings))
+        target = roll_back_here(settings)
+        typer.echo(target)
+        say(_ONCE_STARTED)
     elif model is None:
         typer.echo(in_use_here(settings))
     else:
         with bar("checking") as progress:
-            target, scores = deploy_here(model, test_set, config, settings, progress)
+            target, scores = deploy_here(model, test_set, config, settings, progress, say)
         _say_scores(scores)
         typer.echo(target)
+        say(_ONCE_STARTED)
 
 
 def _service(settings: Settings, config: dict[str, Any]) -> InferenceService:
@@ -137,7 +142,7 @@ def _brought(model: str, test_set: Path | None, config: dict[str, Any], settings
     from components.deploy.by_hand import source_for_cluster
 
     with bar("bringing the model") as progress:
-        source, scores = source_for_cluster(model, test_set, config, settings, progress)
+        source, scores = source_for_cluster(model, test_set, config, settings, progress, say)
     if scores:
         _say_scores(scores)
     return source

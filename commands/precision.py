@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from commands.options import ModelOption
 from commands.terminal import bar, say
-from sub_module.settings import Settings
+from sub_module.errors import ConfigError
 
 
 def register(app: typer.Typer) -> None:
@@ -23,25 +22,29 @@ def add_precision(
         Path, typer.Argument(help="An annotation set that shows the model what it will see.")
     ],
     labelled: Annotated[Path, typer.Argument(help="Another one, to measure EIR on.")],
-    model: ModelOption = None,
+    model: Annotated[
+        Path, typer.Option("--model", help="An exported model's directory; it is written to.")
+    ],
     max_eir_loss: Annotated[
         float, typer.Option(min=0, max=1, help="EIR that it may read worse; else it is not kept.")
     ] = 0.005,
 ) -> None:
     """Add a precision to an exported model; runs do so by their config's deploy.variants."""
     from components.evaluate.labelled import recorded
-    from sub_module.engine.infer import model_in_use
     from sub_module.export.runtime import OnnxDetector
     from sub_module.export.variants import add_variant
 
-    model_dir = model or model_in_use(Settings().home)
-    standard = OnnxDetector(model_dir).standard
+    if calibration.resolve() == labelled.resolve():
+        raise ConfigError(
+            f"{labelled}: CALIBRATION and LABELLED are the same; EIR is measured on other images"
+        )
+    standard = OnnxDetector(model).standard
     with (
         bar("reading") as progress,
         recorded(calibration, standard, progress) as calibration_set,
         recorded(labelled, standard, progress) as labelled_set,
     ):
         scores = add_variant(
-            model_dir, precision, calibration_set, labelled_set, max_eir_loss, progress
+            model, precision, calibration_set, labelled_set, max_eir_loss, progress
         )
-    say(f"{model_dir}: {precision}: EIR {scores.EIR:.4f}, float32 {scores.EIR_float32:.4f}")
+    say(f"{model}: {precision}: EIR {scores.EIR:.4f}, float32 {scores.EIR_float32:.4f}")

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from commands.extras import needing
 from commands.options import ModelOption
 
 
@@ -21,11 +22,16 @@ def serve(
         typer.Option(
             "--set",
             metavar="KEY=VALUE",
-            help="Change a key of configs/serving/predictor.py; repeatable.",
+            help="Change a key of configs/serving/predictor.py, such as host=0.0.0.0, "
+            "http_port=9000 or grpc_port=null; repeatable.",
         ),
     ] = [],  # noqa: B006 - Typer reads defaults, nobody changes them
 ) -> None:
-    """Answer requests over HTTP and gRPC (docs/serving.md)."""
-    from serving.predictor.__main__ import run
+    """Answer requests over HTTP and gRPC (docs/serving.md).
 
-    run(model, overrides)
+    With PLATEFLOW_SERVE_TOKEN in the environment, only those that bring this token.
+    """
+    with needing("serving"):
+        from serving.predictor.__main__ import run
+
+        run(model, overrides)

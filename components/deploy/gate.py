@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ def gate(
     test_set: Path,
     settings: Mapping[str, Any],
     progress: Progress = silent,
+    say: Callable[[str], None] = print,
 ) -> dict[str, float]:
     """Measure the exported model and the one in use on the same test images.
 
@@ -37,6 +38,7 @@ def gate(
         test_set: A recorded set, COCO JSON.
         settings: `deploy` of a config.
         progress: Told of images.
+        say: Told why the model in use is not compared with, when it is not.
 
     Returns:
         `EIR`, `EIR_in_use` when there was a model to compare with, and `EIR_int8` and the like of
@@ -47,7 +49,7 @@ def gate(
             `deploy.tolerance`.
     """
     eir = evaluate(load_detector(exported), test_set, progress).EIR
-    other = _eir_in_use(in_use, test_set, progress)
+    other = _eir_in_use(in_use, test_set, progress, say)
     refusal = refusal_of(eir, other, settings["min_eir"], settings["tolerance"])
     if refusal:
         raise RunError(f"not deployed: {refusal}; the model is {exported}")
@@ -77,11 +79,17 @@ def refusal_of(eir: float, in_use: float | None, min_eir: float, tolerance: floa
     return None
 
 
-def _eir_in_use(in_use: Path | None, test_set: Path, progress: Progress) -> float | None:
-    if in_use is None or not in_use.exists():
-        return None
-    try:
-        return evaluate(load_detector(in_use), test_set, progress).EIR
-    except PlateflowError as error:
-        print(f"the model in use is not compared with: {error}")
-        return None
+def _eir_in_use(
+    in_use: Path | None, test_set: Path, progress: Progress, say: Callable[[str], None]
+) -> float | None:
+    if in_use is None:
+        reason = "PLATEFLOW_VOLUME does not say where it is"
+    elif not in_use.exists():
+        reason = f"there is none in {in_use.parent}"
+    else:
+        try:
+            return evaluate(load_detector(in_use), test_set, progress).EIR
+        except PlateflowError as error:
+            reason = str(error)
+    say(f"not compared with the model in use: {reason}")
+    return None

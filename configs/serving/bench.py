@@ -16,7 +16,7 @@ minutes = 7.5
 # More than any of the servers reads together.
 connections = 32
 saturated_seconds = 0.8
-# Then, once a repetition, open loop (see below) at half of that.
+# Then, once a repetition, open loop (see below) at half of that: evenly, then at random times.
 half_load_seconds = 0.8
 
 # Open loop: requests come at random times (Poisson) at a rate, whatever became of the ones before.

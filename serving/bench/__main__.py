@@ -44,9 +44,19 @@ def _parser() -> argparse.ArgumentParser:
         "--model", type=Path, default=SHIPPED_MODEL, help="an exported model's directory"
     )
     parser.add_argument(
-        "--only", action="append", default=[], metavar="NAME", help="a server; repeatable"
+        "--only",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="measure this server only, such as ours or litserve; repeatable; default: all, with "
+        "--soak ours",
     )
-    parser.add_argument("--out", type=Path, default=Path("build/bench-serving"))
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("build/bench-serving"),
+        help="where figures, report and plots go; default: %(default)s",
+    )
     parser.add_argument("--quick", action="store_true", help="seconds; the figures mean nothing")
     parser.add_argument(
         "--soak", action="store_true", help="instead: the memory of one worker over many requests"
@@ -56,14 +66,15 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="of configs/serving/bench.py",
+        help="change a key of configs/serving/bench.py; repeatable",
     )
     parser.add_argument(
         "--serve-set",
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="of configs/serving/predictor.py, such as engine.precision=int8",
+        help="of configs/serving/predictor.py for our server, such as engine.precision=int8; "
+        "repeatable",
     )
     return parser
 

@@ -70,7 +70,8 @@ class ServerFigures:
         random: The same calls at random times over a window.
         saturated: Always some on their way.
         rates: Requests a second to what became of them.
-        half_load: At half of the rate when saturated just before.
+        half_load: At half of the rate when saturated just before, evenly spaced.
+        half_load_random: The same, at random times.
     """
 
     name: str
@@ -85,12 +86,13 @@ class ServerFigures:
     saturated: list[LoadFigures] = field(default_factory=list)
     rates: dict[str, LoadFigures] = field(default_factory=dict)
     half_load: list[LoadFigures] = field(default_factory=list)
+    half_load_random: list[LoadFigures] = field(default_factory=list)
 
     @property
     def loads(self) -> list[LoadFigures]:
         """All of them."""
         closed = [*self.serial, *self.concurrent, *self.random, *self.saturated]
-        return [*closed, *self.half_load, *self.rates.values()]
+        return [*closed, *self.half_load, *self.half_load_random, *self.rates.values()]
 
     @property
     def per_second(self) -> float:

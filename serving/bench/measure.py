@@ -82,7 +82,8 @@ def measure(model_dir: Path, chosen: Sequence[Architecture], settings: BenchSett
             for contestant in contestants:
                 if rate <= _KEEPS_UP * contestant.figures.per_second:
                     with _its_turn(contestant):
-                        load = _open_loop(contestant, rate, settings.rate_seconds, settings.seed)
+                        times = _poisson(rate, settings.rate_seconds, settings.seed)
+                        load = _open_loop(contestant, times)
                         contestant.figures.rates[f"{rate:g}"] = load
         return figures
 
@@ -154,13 +155,14 @@ def _repetition(
     figures.saturated.append(saturated)
     # Of what it could do just now: the machine may be slower than it was.
     rate = saturated.per_second / 2
-    half_load = _open_loop(contestant, rate, settings.half_load_seconds, repetition)
-    figures.half_load.append(half_load)
+    seconds = settings.half_load_seconds
+    even = [number / rate for number in range(max(1, int(rate * seconds)))]
+    figures.half_load.append(_open_loop(contestant, even))
+    figures.half_load_random.append(_open_loop(contestant, _poisson(rate, seconds, repetition)))
 
 
-def _open_loop(contestant: _Contestant, rate: float, seconds: float, seed: int) -> LoadFigures:
-    """At a rate; again if the generator itself was late, as the latencies then say little."""
-    times = _poisson(rate, seconds, seed)
+def _open_loop(contestant: _Contestant, times: Sequence[float]) -> LoadFigures:
+    """At these times; again if the generator itself was late, as the latencies then say little."""
     port, requests = contestant.server.port, contestant.requests
     tries: list[LoadFigures] = []
     while len(tries) < _TRIES:

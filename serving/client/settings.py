@@ -13,12 +13,14 @@ _LAST_PORT = 65535
 
 
 def _http_url(text: str) -> str:
+    if not text.lower().startswith(("http://", "https://")):
+        raise ValueError("a URL begins with http:// or https://")
     try:
         url = httpx.URL(text)
     except httpx.InvalidURL as error:
         raise ValueError(f"no URL ({error})") from error
     # A path goes before the server's own; a query would end up behind it.
-    is_whole = url.scheme in ("http", "https") and url.host and not url.query and not url.fragment
+    is_whole = url.host and not url.query and not url.fragment
     if not is_whole or (url.port or 0) > _LAST_PORT:
         raise ValueError("no URL such as http://127.0.0.1:8080")
     return text.rstrip("/")

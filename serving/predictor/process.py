@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import socket
 import time
@@ -79,6 +80,10 @@ class PredictorServer(uvicorn.Server):
         """Ten times a second: whether to stop now."""
         if self.model.ready and not self._announced:
             self._announced = True
+            # What is here stays: without this the garbage collector would look through all
+            # libraries again and again, and who asks meanwhile would wait for it.
+            gc.collect()
+            gc.freeze()
             self._on_ready()
         if self.model.failure is not None:
             return True

@@ -50,10 +50,23 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(run=_render)
     command = commands.add_parser("start", help="start Triton on a model repository")
     command.add_argument("repository", type=Path, help="what `render` wrote")
-    command.add_argument("--host", default="127.0.0.1")
-    command.add_argument("--http-port", type=int, default=8000)
-    command.add_argument("--grpc-port", type=int, default=8001)
-    command.add_argument("--metrics-port", type=int, default=8002)
+    command.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help="where it listens; default: %(default)s, this machine only; 0.0.0.0: for others too",
+    )
+    for name, port, what in (
+        ("http", 8000, "V2 over HTTP"),
+        ("grpc", 8001, "V2 over gRPC"),
+        ("metrics", 8002, "Prometheus metrics"),
+    ):
+        command.add_argument(
+            f"--{name}-port",
+            type=int,
+            default=port,
+            metavar="PORT",
+            help=f"of {what}; default: %(default)s",
+        )
     command.set_defaults(run=_start)
     return parser
 

@@ -89,6 +89,7 @@ def test_kserve_takes_it(mode: str, changes: dict[str, Any], percent: int) -> No
     predictor = body["spec"]["predictor"]
     (container,) = predictor["containers"]
     assert container["args"][:2] == ["--model", "/mnt/models"]
+    assert ("lifecycle" in container) is (mode == "Standard")
     assert ("canary" in body["spec"]) is (mode == "Standard" and percent > 0)
     assert ("canaryTrafficPercent" in predictor) is (mode == "Knative" and percent > 0)
     if changes:

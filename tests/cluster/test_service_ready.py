@@ -202,11 +202,15 @@ def test_the_command(kserve: KServe, monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert done.exit_code == 0, done.output
     assert done.stdout == f"{URL}\n"
     assert done.stderr.splitlines() == [
+        "m1: taken as it is, not compared with the model in use",
         "InferenceService plateflow: made; serves m1",
         "InferenceService plateflow: 0 of 1 pods ready; kserve-container: ContainerCreating",
     ]
     tried = deploy("gs://bucket/models/m2", "--canary", "25", "--no-wait")
-    assert tried.stderr == "InferenceService plateflow: changed; serves m1, 25 % m2\n"
+    assert tried.stderr.splitlines() == [
+        "gs://bucket/models/m2: taken as it is, not compared with the model in use",
+        "InferenceService plateflow: changed; serves m1, 25 % m2",
+    ]
     assert "changed; serves m2\n" in deploy("--promote").stderr
     assert "changed; serves m1\n" in deploy("--rollback").stderr
     seen = deploy()
@@ -253,7 +257,8 @@ def test_a_model_from_here(
     assert not volume.exists()
     assert "settings.json" in refused("docs", *here[1:])
     done = deploy(*here)
-    assert done.stderr.startswith("EIR 1.000, EIR_int8 1.000\n"), done.output
+    compared = f"not compared with the model in use: there is none in {volume / 'models'}\n"
+    assert done.stderr.startswith(f"{compared}EIR 1.000, EIR_int8 1.000\n"), done.output
     (copy,) = (volume / "models").iterdir()
     (container,) = kubernetes.get("inferenceservices", "plateflow")["spec"]["predictor"][
         "containers"

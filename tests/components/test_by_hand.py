@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from components.deploy.gate import gate
 from components.deploy.service import VARIABLE, put_in_service
 from dataset_tools.catalog import open_catalog
 from dataset_tools.catalog.rows import ModelRow, RunRow
@@ -60,8 +61,11 @@ def test_here(home: Path, test_set: Path, tmp_path: Path) -> None:
     catalog.note_models([ModelRow(url, "run", None, "00" * 32)])
     first = deploy(SHIPPED_MODEL, "--test-set", test_set)
     assert first.exit_code == 0, first.output
-    assert first.stderr.startswith("EIR 1.000")
-    assert "in_use" not in first.stderr
+    compared, scores, hint = first.stderr.splitlines()
+    assert compared == f"not compared with the model in use: there is none in {home / 'models'}"
+    assert scores.startswith("EIR 1.000")
+    assert "in_use" not in scores
+    assert "once it is started again" in hint
     assert Path(first.stdout.strip()).resolve() == in_use(home)
     assert in_use(home).name == f"platenet-kr-{tree_hash(SHIPPED_MODEL)[:8]}"
     assert deploy().stdout == f"{in_use(home)}\n"
@@ -71,10 +75,13 @@ def test_here(home: Path, test_set: Path, tmp_path: Path) -> None:
     (other / "README.md").write_text("another\n")
     second = deploy(other, "--test-set", test_set)
     assert "EIR_in_use 1.000" in second.stderr
+    assert "not compared" not in second.stderr
     assert in_use(home).name.startswith("other-")
     error = refused(other, "--test-set", test_set, "--set", "deploy.min_eir=1.1")
     assert "EIR 1.000 is below deploy.min_eir 1.100" in error
-    assert deploy("--rollback").stdout == f"{home / 'models' / in_use(home).name}\n"
+    back = deploy("--rollback")
+    assert back.stdout == f"{home / 'models' / in_use(home).name}\n"
+    assert "once it is started again" in back.stderr
     assert in_use(home).name.startswith("platenet-kr-")
     again = next(path.name for path in (home / "models").glob("other-*"))
     assert deploy(again, "--test-set", test_set).exit_code == 0
@@ -82,10 +89,34 @@ def test_here(home: Path, test_set: Path, tmp_path: Path) -> None:
     assert len(list((home / "models").iterdir())) == 4
 
 
-def test_a_checkpoint(home: Path, test_set: Path, tmp_path: Path) -> None:
+def test_what_it_is_not_compared_with_is_said(test_set: Path, tmp_path: Path) -> None:
+    limits = {"min_eir": 0.9, "tolerance": 0.0}
+    other = tmp_path / "other"
+    other.mkdir()
+    for in_use, reason in ((None, "PLATEFLOW_VOLUME"), (other, "settings.json")):
+        said: list[str] = []
+        scores = gate(SHIPPED_MODEL, in_use, test_set, limits, say=said.append)
+        assert "EIR_in_use" not in scores
+        assert len(said) == 1
+        assert said[0].startswith("not compared with the model in use: ")
+        assert reason in said[0]
+
+
+def test_an_annotation_set_will_do(home: Path) -> None:
+    before = sorted(SAMPLES.iterdir())
+    done = deploy(SHIPPED_MODEL, "--test-set", SAMPLES)
+    assert done.exit_code == 0, done.output
+    assert "EIR 1.000" in done.stderr
+    assert in_use(home).name.startswith("platenet-kr-")
+    assert sorted(SAMPLES.iterdir()) == before, "nothing is written into the set"
+
+
+@pytest.mark.parametrize("is_recorded", [True, False])
+def test_a_checkpoint(home: Path, test_set: Path, tmp_path: Path, is_recorded: bool) -> None:
     checkpoint = saved(tmp_path / "best.pth")
-    arguments = (checkpoint, "--test-set", test_set, "--set", "deploy.min_eir=0")
-    assert deploy(*arguments).stderr.startswith("EIR 0.000")
+    measured_on = test_set if is_recorded else SAMPLES
+    arguments = (checkpoint, "--test-set", measured_on, "--set", "deploy.min_eir=0")
+    assert "EIR 0.000" in deploy(*arguments).stderr
     assert in_use(home).name.startswith("best-")
     assert (in_use(home) / "settings.json").is_file()
 
@@ -96,8 +127,9 @@ def test_a_checkpoint(home: Path, test_set: Path, tmp_path: Path) -> None:
         ([], "MODEL: which one? None is in use"),
         ([SHIPPED_MODEL, "--set", "train.max_epochs=1"], "only keys of `deploy` and `cluster`"),
         (["--rollback"], "no model was in use before"),
-        ([SHIPPED_MODEL], "record/test.json is not there; give a recorded set: --test-set FILE"),
+        ([SHIPPED_MODEL], "--test-set DIR (an annotation set) or FILE (COCO JSON)"),
         ([SHIPPED_MODEL, "--test-set", SAMPLES / "none.json"], "none.json is not there"),
+        ([SHIPPED_MODEL, "--test-set", REPOSITORY / "models"], "no label file of labelme"),
         ([SHIPPED_MODEL, "--canary", "20"], "--canary: counts with --backend kubeflow only"),
         (["--promote"], "--promote: counts with --backend kubeflow only"),
     ],

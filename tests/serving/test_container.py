@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -29,9 +30,10 @@ from tests.standards import REPOSITORY
 STARTS_IN_SECONDS = 60
 
 
-def pod() -> dict[str, Any]:
+def pod(**more: Any) -> dict[str, Any]:
     """As a cluster gets it, with gRPC."""
-    changes = {"cluster.serving.mode": "Standard", "cluster.serving.name": "plates"}
+    keys = {"mode": "Standard", "name": "plates", **more}
+    changes = {f"cluster.serving.{key}": value for key, value in keys.items()}
     cluster = cluster_of(load_config("plate_training", changes))
     serving = serving_of(cluster)
     served = Served(Release("pvc://plateflow/models/m", serving.image))
@@ -116,5 +118,10 @@ def test_it_starts_answers_and_ends(
 
 def test_a_pod_waits_for_its_server() -> None:
     settings = predictor_settings()
-    assert pod()["terminationGracePeriodSeconds"] > settings.drain_seconds
+    program, seconds = container()["lifecycle"]["preStop"]["exec"]["command"]
+    assert shutil.which(program), "Debian's coreutils, which the image has too"
+    assert int(seconds) >= 5, "it answers until the load balancers know"
+    assert pod()["terminationGracePeriodSeconds"] > int(seconds) + settings.drain_seconds
+    longer = pod(predictor={"drain_seconds": 99.5})
+    assert longer["terminationGracePeriodSeconds"] > int(seconds) + 99.5
     assert pod()["timeout"] >= settings.limits.deadline_seconds

@@ -47,6 +47,7 @@ def _server(
         saturated=[_load(rate, 100.0) for rate in saturated],
         rates={"20": _load(20, 15.0)},
         half_load=[_load(50, half_ms), _load(50, 2 * half_ms)],
+        half_load_random=[_load(50, 2 * half_ms), _load(50, 4 * half_ms)],
     )
 
 
@@ -82,7 +83,7 @@ def test_ratios_are_those_of_the_figures() -> None:
         "time of 100 calls at once over as many when saturated": [
             "at most 1.1", "1.05: holds", "1.05",
         ],
-        "requests lost": ["none", "0 of 1100: holds", "0 of 1100"],
+        "requests lost": ["none", "0 of 1300: holds", "0 of 1300"],
         "memory of one worker, MB": ["at most 1000", "400: holds", "200"],
         "start to ready, s": ["at most 10", "2.00: holds", "2.00"],
     }  # fmt: skip
@@ -91,7 +92,7 @@ def test_ratios_are_those_of_the_figures() -> None:
 
 def test_what_does_not_hold_is_said() -> None:
     text = report(_figures(lost=3, half_ms=200.0))
-    assert _cells(text, "requests lost")[1] == "6 of 1100: **missed**"
+    assert _cells(text, "requests lost")[1] == "6 of 1300: **missed**"
     # 1 image alone takes 10 ms, and 20 ms in the second repetition.
     assert _cells(text, "p99 at half load over the bare latency")[1] == "20.00: **missed**"
 

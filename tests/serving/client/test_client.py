@@ -19,10 +19,11 @@ from PIL import Image
 from pydantic import SecretStr
 
 from serving.client import ImageError, PlateClient, ServerError, client_settings
-from serving.predictor.answer import ImageAnswer
+from serving.predictor.answer import ImageAnswer, plate_dict
 from sub_module.datasets.coco import load_image
 from sub_module.engine.infer import SHIPPED_MODEL, load_detector
 from sub_module.errors import ConfigError
+from sub_module.plates import PlateReading
 from tests.servers.predictor import Predictor, wait_until
 from tests.servers.tls import Authority
 from tests.serving.client.gateway import HTML, TOKEN, Asked, Gateway, Said
@@ -74,7 +75,8 @@ def test_it_reads_as_the_library_does(predictor: Predictor) -> None:
     (readings,) = load_detector(SHIPPED_MODEL).predict([load_image(SAMPLE)])
     for image in (SAMPLE, SAMPLE.read_bytes()):
         answer = read(predictor.url, image)
-        assert list(answer.readings) == readings
+        rounded = [PlateReading.from_dict(plate_dict(reading)) for reading in readings]
+        assert list(answer.readings) == rounded
         assert readings
         assert (answer.width, answer.height) == (640, 480)
         assert answer.model["name"] == "plateflow"
@@ -304,7 +306,9 @@ def test_tls(secure: Gateway, authority: Authority, monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"url": "127.0.0.1:8080"}, "url: no URL such as http://127.0.0.1:8080"),
+        ({"url": "localhost:18480"}, "url: a URL begins with http:// or https://, got 'localhost"),
+        ({"url": "127.0.0.1:8080"}, "url: a URL begins with http:// or https://"),
+        ({"url": "http:///read"}, "url: no URL such as http://127.0.0.1:8080"),
         ({"url": "http://[::1"}, r"url: no URL \(Invalid port"),
         ({"model_name": "a/b"}, "model_name: "),
         ({"concurrent": 0}, "concurrent: .*, got 0"),
