@@ -89,20 +89,20 @@ clean: ## remove the environment and every cache; .plateflow (runs and models) s
 
 $(VENV)/.runtime: pyproject.toml requirements.lock | $(BIN)/python
 	$(INSTALL) --editable .
-	$(import_cv2)
+	$(first_imports)
 	$(call programs,$(RUNTIME_PROGRAMS))
 	@touch $@
 
 $(VENV)/.serving: pyproject.toml requirements.lock | $(BIN)/python
 	$(INSTALL) --editable '.[serving,demo]'
-	$(import_cv2)
+	$(first_imports)
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml requirements.lock | $(BIN)/python
 	$(INSTALL) --editable '.[dev]'
 	@# Of Triton only the program is wanted, not what its Python side asks for.
 	$(subst --constraint requirements.lock,,$(INSTALL)) --no-deps --target $(VENV)/triton --upgrade $(TRITON)
-	$(import_cv2)
+	$(first_imports)
 	$(call programs,$(TEST_PROGRAMS))
 	$(load_libpython)
 	@touch $(VENV)/.runtime $(VENV)/.serving $@
@@ -127,10 +127,12 @@ $(ENGINE) build $(if $(filter buildah,$(ENGINE)),--layers) --file $(1)/Dockerfil
 endef
 
 # OpenCV's wheel expects these of the system; a bare Debian or Ubuntu does not have them.
-define import_cv2
+define first_imports
 @$(BIN)/python -c 'import cv2' 2>/dev/null || { \
 	packages='$(SYSTEM_LIBRARIES)'; $(install_packages); \
 	$(BIN)/python -c 'import cv2'; }
+@# Its yapf writes a cache at its first import: of two processes at once one would read half of it.
+@$(BIN)/python -c 'import mmengine'
 endef
 
 # Triton's Python steps link to it; Debian has it apart from the interpreter.
