@@ -5,14 +5,9 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from sub_module.engine.config import load_config
-from sub_module.errors import ConfigError
-
-Count = Annotated[int, Field(ge=1, strict=True)]
-# More than none, of any unit.
-Positive = Annotated[float, Field(gt=0)]
+from serving.settings import Count, Part, Positive, load_settings
 
 # Small enough for a test; the figures mean nothing.
 QUICK: dict[str, Any] = {
@@ -29,12 +24,7 @@ QUICK: dict[str, Any] = {
 }
 
 
-class _Part(BaseModel):
-    # `extra`: a misspelt field is no field. `frozen`: settings are read, never changed.
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Scenario(_Part):
+class Scenario(Part):
     """Requests of a simulation, and replicas that are none of ours where it says so."""
 
     burst: Count
@@ -48,7 +38,7 @@ class Scenario(_Part):
         return [b * self.every_seconds for b in range(num_bursts) for _ in range(self.burst)]
 
 
-class AutoscalingSettings(_Part):
+class AutoscalingSettings(Part):
     """Of the simulation."""
 
     max_replicas: Count
@@ -61,7 +51,7 @@ class AutoscalingSettings(_Part):
     scenarios: dict[str, Scenario]
 
 
-class BenchSettings(_Part):
+class BenchSettings(Part):
     """The whole config; what each field means stands there."""
 
     images: Count
@@ -80,18 +70,5 @@ class BenchSettings(_Part):
 
 
 def bench_settings(overrides: dict[str, Any] | None = None) -> BenchSettings:
-    """The settings of `configs/serving/bench.py`.
-
-    Args:
-        overrides: Dotted key to value, such as `{"repetitions": 3}`.
-
-    Raises:
-        ConfigError: A key is unknown, or a value cannot be used; the message names it.
-    """
-    config = load_config("bench", overrides, kind="serving")
-    try:
-        return BenchSettings.model_validate(config)
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"]))
-        raise ConfigError(f"{field}: {first['msg']}, got {first['input']!r}") from error
+    """The settings of `configs/serving/bench.py`; see `load_settings`."""
+    return load_settings("bench", BenchSettings, overrides)

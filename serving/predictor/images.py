@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from serving.predictor.errors import RequestError, TooLargeError, UnsupportedImageError
 from sub_module.datasets.decode import (
     DecodedImage,
@@ -42,8 +40,4 @@ def decode(data: bytes, max_megapixels: float, decode_pixels: int | None) -> Dec
 
 def in_full_size(reading: PlateReading, image: DecodedImage) -> PlateReading:
     """A reading of `image.pixels`, in pixels of the whole image."""
-    if image.scale == 1:
-        return reading
-    x1, y1, x2, y2 = (value / image.scale for value in reading.box)
-    a, b, c, d = ((x / image.scale, y / image.scale) for x, y in reading.corners)
-    return replace(reading, box=(x1, y1, x2, y2), corners=(a, b, c, d))
+    return reading if image.scale == 1 else reading.scaled(1 / image.scale, 1 / image.scale)
