@@ -164,3 +164,12 @@ def test_token_and_full_queue(grey: bytes) -> None:
         refused = [call for call in calls if call.exception() is not None]
     assert {call.code() for call in refused} == {grpc.StatusCode.UNAVAILABLE}
     assert {dict(call.trailing_metadata())["retry-after"] for call in refused} == {"1"}
+
+
+def test_a_message_above_the_limit_is_refused_and_the_next_one_read(
+    stub: GRPCInferenceServiceStub, sample: bytes
+) -> None:
+    code, details = refusal(stub, request_of(bytes(8_100_000)))
+    assert code == "RESOURCE_EXHAUSTED"
+    assert "8000000" in details
+    assert stub.ModelInfer(request_of(sample)).outputs
