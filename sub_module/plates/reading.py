@@ -28,6 +28,8 @@ class PlateReading:
         serial: Text of the serial slots; empty where the standard has none.
         text: The whole text in reading order.
         score: Confidence from 0 to 1; 1 for ground truth.
+        raw: The text as the characters alone say it, before a grammar chose among look-alikes.
+        grammar: The name of the grammar that `text` follows; empty where it follows none.
     """
 
     layout: str
@@ -38,6 +40,12 @@ class PlateReading:
     serial: str
     text: str
     score: float
+    raw: str = ""
+    grammar: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.raw:
+            object.__setattr__(self, "raw", self.text)
 
     @classmethod
     def from_slots(
@@ -89,6 +97,9 @@ class PlateReading:
         x1, y1, x2, y2 = (float(value) for value in data["box"])
         a, b, c, d = ((float(x), float(y)) for x, y in data["corners"])
         texts = {name: str(data[name]) for name in ("layout", "region", "symbol", "serial", "text")}
+        for name in ("raw", "grammar"):
+            # Readings written down before there were grammars lack both.
+            texts[name] = str(data.get(name, ""))
         return cls(box=(x1, y1, x2, y2), corners=(a, b, c, d), score=float(data["score"]), **texts)
 
 

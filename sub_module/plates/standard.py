@@ -11,6 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from string import ascii_uppercase, digits
 from typing import Any
 
 from sub_module.errors import ConfigError
@@ -78,12 +79,17 @@ class Layout:
         label: The class of the board's polygon.
         aspect: Width over height of the plate.
         rows: From top to bottom.
+        aspects: The lowest and the highest width over height that plates are drawn with.
+        furniture: How often what stands on a plate beside its characters is drawn, from 0 to 1, by
+            name (`dataset_tools.draw.furniture` has the names).
     """
 
     name: str
     label: str
     aspect: float
     rows: tuple[Row, ...]
+    aspects: tuple[float, float]
+    furniture: tuple[tuple[str, float], ...] = ()
 
     @cached_property
     def groups(self) -> tuple[Group, ...]:
@@ -134,10 +140,33 @@ class Layout:
 
 @dataclass(frozen=True)
 class Colours:
-    """A pair of plate colours, RGB 0-255."""
+    """A pair of plate colours, RGB 0-255, and how often it is drawn beside the others."""
 
     background: Colour
     text: Colour
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class Grammar:
+    """What a country's texts look like.
+
+    Attributes:
+        name: Such as `DE`.
+        patterns: Each a character for each of a text's: `L` a letter, `D` a digit, `*` either.
+        letters: Those that the country uses.
+        digits: Those that the country uses.
+    """
+
+    name: str
+    patterns: tuple[str, ...]
+    letters: str = ascii_uppercase
+    digits: str = digits
+
+    def alphabets(self, pattern: str) -> tuple[str, ...]:
+        """The characters that may stand at each place of one of the patterns."""
+        kinds = {"L": self.letters, "D": self.digits, "*": self.letters + self.digits}
+        return tuple(kinds[kind] for kind in pattern)
 
 
 @dataclass(frozen=True)
@@ -149,12 +178,14 @@ class PlateStandard:
         layouts: In the order that models number them.
         colours: What plates of this standard are painted in.
         classes: The labels of a data set of this standard, in category order.
+        grammars: Of the countries whose plates these are; none: a text is what its slots hold.
     """
 
     name: str
     layouts: tuple[Layout, ...]
     colours: tuple[Colours, ...]
     classes: tuple[str, ...]
+    grammars: tuple[Grammar, ...] = ()
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> PlateStandard:
@@ -168,10 +199,15 @@ class PlateStandard:
                 name=config["name"],
                 layouts=tuple(_layout(layout) for layout in config["layouts"]),
                 colours=tuple(
-                    Colours(_colour(pair["background"]), _colour(pair["text"]))
+                    Colours(
+                        _colour(pair["background"]),
+                        _colour(pair["text"]),
+                        float(pair.get("weight", 1.0)),
+                    )
                     for pair in config["colours"]
                 ),
                 classes=tuple(config["classes"]),
+                grammars=tuple(_grammar(grammar) for grammar in config.get("grammars", ())),
             )
         except KeyError as error:
             raise ConfigError(f"plate standard: key {error} is missing") from error
@@ -186,8 +222,15 @@ class PlateStandard:
 
     @cached_property
     def fingerprint(self) -> str:
-        """A hash that two standards share exactly when they are equal."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:12]
+        """A hash of what labels depend on: standards that differ in grammars or in what stands on
+        drawn plates beside the characters share it."""
+        known = asdict(self)
+        del known["grammars"]
+        for layout in known["layouts"]:
+            del layout["aspects"], layout["furniture"]
+        for pair in known["colours"]:
+            del pair["weight"]
+        return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()[:12]
 
     @cached_property
     def alphabet(self) -> str:
@@ -263,6 +306,23 @@ class PlateStandard:
                 require(bool(slot.alphabet), f"layout {layout.name}: a slot has an empty alphabet")
                 for character in slot.alphabet:
                     self.label_of(character)
+            low, high = layout.aspects
+            require(0 < low <= high, f"layout {layout.name}: aspects must rise from above 0")
+            for name, share in layout.furniture:
+                fits = 0 <= share <= 1
+                require(fits, f"layout {layout.name}: furniture {name}: {share} is no share")
+        for pair in self.colours:
+            require(pair.weight > 0, "a colour's weight must be above 0")
+        for grammar in self.grammars:
+            for pattern in grammar.patterns:
+                require(
+                    bool(pattern) and set(pattern) <= set("LD*"),
+                    f"grammar {grammar.name}: pattern {pattern!r} must consist of L, D and *",
+                )
+            unknown = set(grammar.letters + grammar.digits) - set(self.alphabet)
+            require(
+                not unknown, f"grammar {grammar.name}: no slot takes {''.join(sorted(unknown))}"
+            )
 
 
 def _layout(config: Mapping[str, Any]) -> Layout:
@@ -280,6 +340,22 @@ def _layout(config: Mapping[str, Any]) -> Layout:
             )
             for row in config["rows"]
         ),
+        aspects=_aspects(config),
+        furniture=tuple((str(n), float(s)) for n, s in dict(config.get("furniture", ())).items()),
+    )
+
+
+def _aspects(config: Mapping[str, Any]) -> tuple[float, float]:
+    low, high = (float(value) for value in config.get("aspects", [config["aspect"]] * 2))
+    return low, high
+
+
+def _grammar(config: Mapping[str, Any]) -> Grammar:
+    return Grammar(
+        name=config["name"],
+        patterns=tuple(config["patterns"]),
+        letters=str(config.get("letters", ascii_uppercase)),
+        digits=str(config.get("digits", digits)),
     )
 
 
