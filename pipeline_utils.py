@@ -25,10 +25,10 @@ from commands import (
 from commands import precision as precision_command
 from commands import versions as version_commands
 from commands.dataset import app as dataset_app
-from commands.options import JsonOption, ModelOption, PrecisionOption
+from commands.options import JsonOption, ModelOption, PrecisionOption, StandardOption
 from commands.schedule import app as schedule_app
 from commands.secrets import app as secrets_app
-from commands.terminal import bar, failed, show_readings, table
+from commands.terminal import bar, failed, say, show_readings, table
 from sub_module.errors import PlateflowError
 from sub_module.files import is_disk_full, reason_of
 from sub_module.settings import Settings
@@ -55,6 +55,7 @@ app.add_typer(secrets_app, name="secrets")
 def read(
     images: Annotated[list[Path], typer.Argument(help="Image files.")],
     model: ModelOption = None,
+    standard: StandardOption = None,
     as_json: JsonOption = False,
     out: Annotated[
         Path, typer.Option("--out", help="Directory for the annotated pictures.")
@@ -63,7 +64,7 @@ def read(
     """Read the plates on images; each picture with its plates marked goes to <name>.read.jpg."""
     from sub_module.engine.read import picture_files, read_image
 
-    detector = _detector(model)
+    detector = _detector(model, standard)
     rows = []
     for image, picture in zip(images, picture_files(images, out), strict=True):
         readings = read_image(detector, image, None if as_json else picture)
@@ -77,26 +78,45 @@ def read(
 
 @app.command()
 def evaluate(
-    directory: Annotated[Path, typer.Argument(help="An annotation set.")],
+    directory: Annotated[
+        Path,
+        typer.Argument(help="An annotation set, or photographs with a text file beside each."),
+    ],
     model: ModelOption = None,
+    standard: StandardOption = None,
     precision: PrecisionOption = "float32",
     as_json: JsonOption = False,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            "--report",
+            metavar="DIR",
+            file_okay=False,
+            help="Write report.html, with every miss, and report.json.",
+        ),
+    ] = None,
 ) -> None:
-    """mAP, dv_mAP and EIR of a model on a labelled directory."""
+    """How well a model reads a labelled directory: mAP, dv_mAP and EIR; of photographs recall,
+    precision and exact reads, each with its 95 % interval."""
     from components.evaluate.labelled import evaluate_labelled
+    from sub_module.engine.infer import load_detector
+    from sub_module.engine.shipped import model_to_open
 
-    detector = _detector(model, precision)
+    path, plates = model_to_open(Settings().home, model, standard)
+    detector = load_detector(path, precision=precision, standard=plates)
     with bar("evaluating") as progress:
-        scores = evaluate_labelled(detector, directory, progress)
+        labelled = evaluate_labelled(detector, directory, progress)
     if as_json:
-        typer.echo(json.dumps(scores, indent=2))
+        typer.echo(json.dumps(labelled.figures, indent=2))
     else:
-        rows = [
-            # Only dv_mAP can be missing.
-            [name, "none (no masks)" if value is None else f"{value:.4g}"]
-            for name, value in scores.items()
-        ]
-        table(["figure", "value"], rows)
+        header, *rows = labelled.table
+        table(header, rows)
+    if report is not None:
+        from components.report.photographs import write_photograph_report
+
+        about = {"of": directory, "model": path, "plates": detector.standard.name}
+        page = write_photograph_report(report, labelled, {k: str(v) for k, v in about.items()})
+        say(f"report: {page}")
 
 
 def main() -> NoReturn:
@@ -118,11 +138,11 @@ def _stop(number: int, _frame: object) -> NoReturn:
     sys.exit(128 + number)
 
 
-def _detector(model: Path | None, precision: str = "float32") -> Detector:
+def _detector(model: Path | None, standard: str | None, precision: str = "float32") -> Detector:
     # onnxruntime takes a second to import.
-    from sub_module.engine.infer import load_detector, model_in_use
+    from sub_module.engine.shipped import open_detector
 
-    return load_detector(model or model_in_use(Settings().home), precision=precision)
+    return open_detector(Settings().home, model, standard, precision)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,10 +13,16 @@ from typing import Annotated
 
 import typer
 
-from commands.options import ConfigOption
+from commands.options import (
+    ConfigOption,
+    JsonOption,
+    ModelOption,
+    PrecisionOption,
+    StandardOption,
+)
 from commands.terminal import bar, say, table
 from sub_module.engine.config import load_config
-from sub_module.errors import DataError
+from sub_module.errors import ConfigError, DataError
 from sub_module.plates import PlateStandard
 from sub_module.progress import Progress
 from sub_module.settings import Settings
@@ -55,6 +63,65 @@ def draw(
     say(f"drawn: {out}")
 
 
+@app.command("draw-traps")
+def draw_trap_set(
+    out: Annotated[Path, typer.Argument(help="A directory that does not exist yet.")],
+    num: Annotated[int, typer.Option(help="Images, of all kinds together.")] = 500,
+    seed: Annotated[int, typer.Option(help="Of every choice made.")] = 1,
+    photos: Annotated[
+        Path | None, typer.Option(help="Background photographs; default: scikit-image's.")
+    ] = None,
+    config: ConfigOption = "plate_training",
+) -> None:
+    """Draw images that a reader must not fall for: no plate, none that could be read, or ten."""
+    from dataset_tools.draw.traps import draw_traps
+
+    loaded = load_config(config)
+    settings = loaded["dataset"]["draw"]
+    photos = photos or (settings["photos"] and Path(settings["photos"]))
+    standard = PlateStandard.from_config(loaded["plates"])
+    with bar("drawing") as progress:
+        traps = draw_traps(out, num, seed, standard, settings, photos, progress)
+    for kind, number in Counter(trap.kind for trap in traps).items():
+        say(f"{kind}: {number}")
+    say(f"drawn: {out}")
+
+
+@app.command("try-traps")
+def try_traps(
+    directory: Annotated[Path, typer.Argument(help="What `dataset draw-traps` drew.")],
+    model: ModelOption = None,
+    standard: StandardOption = None,
+    precision: PrecisionOption = "float32",
+    as_json: JsonOption = False,
+) -> None:
+    """How often a model falls for traps: its false readings, kind by kind."""
+    from dataset_tools.draw.traps import false_readings, load_traps
+    from sub_module.datasets.coco import load_image
+    from sub_module.engine.shipped import open_detector
+
+    traps = load_traps(directory)
+    detector = open_detector(Settings().home, model, standard, precision)
+    images, caught, false = Counter[str](), Counter[str](), Counter[str]()
+    with bar("reading") as progress:
+        for number, trap in enumerate(traps, 1):
+            (readings,) = detector.predict([load_image(directory / trap.file)])
+            wrong = false_readings(trap, [reading.text for reading in readings])
+            images[trap.kind] += 1
+            caught[trap.kind] += bool(wrong)
+            false[trap.kind] += len(wrong)
+            progress(number, len(traps), trap.file)
+    kinds = [*images, "all"]
+    for counts in (images, caught, false):
+        counts["all"] = counts.total()
+    if as_json:
+        columns = ("images", images), ("with_false_readings", caught), ("false_readings", false)
+        typer.echo(json.dumps({k: {name: c[k] for name, c in columns} for k in kinds}, indent=2))
+    else:
+        rows = [[kind, str(images[kind]), str(caught[kind]), str(false[kind])] for kind in kinds]
+        table(["kind", "images", "with a false reading", "false readings"], rows)
+
+
 @app.command("validate")
 def validate_dataset(
     directory: Annotated[Path, typer.Argument(help="An annotation set.")],
@@ -76,14 +143,30 @@ def validate_dataset(
 
 @app.command("show")
 def show_dataset(
-    source: Annotated[str, typer.Argument(help="An annotation set: a directory or a version.")],
+    source: Annotated[
+        str | None, typer.Argument(help="An annotation set: a directory or a version.")
+    ] = None,
     out: Annotated[
         Path, typer.Option("--out", help="A contact sheet .png, or a page .html with charts too.")
     ] = Path("dataset.png"),
+    effects: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CONFIG",
+            help="In place of a set, show what a pipeline config draws with: each of its steps, "
+            "one scene without and with it.",
+        ),
+    ] = None,
     config: ConfigOption = "plate_training",
 ) -> None:
     """Figures of an annotation set, and a contact sheet of some of its images."""
     from dataset_tools.show import check_suffix, show_set
+
+    if (source is None) == (effects is None):
+        raise ConfigError("name an annotation set, or a config with --effects CONFIG")
+    if source is None:
+        _show_effects(str(effects), out)
+        return
 
     # Before a version is fetched.
     check_suffix(out)
@@ -101,6 +184,19 @@ def show_dataset(
     ]
     table(["", "number"], rows)
     say(f"{'page' if out.suffix.lower() == '.html' else 'contact sheet'}: {out}")
+
+
+def _show_effects(config: str, out: Path) -> None:
+    """The contact sheet of a config's drawing steps, and their list."""
+    from dataset_tools.show_effects import show_effects
+
+    loaded = load_config(config)
+    settings, standard = loaded["dataset"]["draw"], PlateStandard.from_config(loaded["plates"])
+    photos = settings["photos"] and Path(settings["photos"])
+    with bar("drawing") as progress:
+        steps = show_effects(out, settings, standard, photos, progress=progress)
+    table(["step", "of", "how often"], [[step.name, step.of, step.often] for step in steps])
+    say(f"contact sheet: {out}")
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from commands.options import ModelOption
+from commands.options import ModelOption, StandardOption
 from commands.terminal import bar, say
 from sub_module.errors import DataError
 from sub_module.settings import Settings
@@ -21,6 +21,7 @@ def register(app: typer.Typer) -> None:
 def preannotate(
     directory: Annotated[Path, typer.Argument(help="Images, some of them labelled or none.")],
     model: ModelOption = None,
+    standard: StandardOption = None,
     overwrite: Annotated[
         bool,
         typer.Option(
@@ -33,9 +34,9 @@ def preannotate(
     Each carries the flag `reviewed`; tick it in labelme when the labels are right.
     """
     from dataset_tools.preannotate import preannotate as write_proposals
-    from sub_module.engine.infer import load_detector, model_in_use
+    from sub_module.engine.shipped import open_detector
 
-    detector = load_detector(model or model_in_use(Settings().home))
+    detector = open_detector(Settings().home, model, standard)
     with bar("reading") as progress:
         done = write_proposals(directory, detector, overwrite, progress)
     for problem in done.problems:

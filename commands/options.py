@@ -93,6 +93,15 @@ ModelOption = Annotated[
         "comes with Plateflow.",
     ),
 ]
+StandardOption = Annotated[
+    str | None,
+    typer.Option(
+        "--standard",
+        metavar="NAME|FILE",
+        help="The plates to read: the name of a plate standard (kr, eu, br), or a file with one; "
+        "default: those that the model was trained for.",
+    ),
+]
 PrecisionOption = Annotated[
     str,
     typer.Option(

@@ -8,20 +8,22 @@ from collections.abc import Callable, Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from commands.options import ConfigOption, JsonOption, SetOption
+from commands.options import JsonOption, SetOption, StandardOption
 from commands.terminal import bar, failed, say, show_readings
 from sub_module.engine.config import load_config, parse_overrides
 from sub_module.errors import ConfigError, PlateflowError
 from sub_module.plates import PlateStandard
+from sub_module.plates.standards import load_standard
 from sub_module.settings import Settings
 
 if TYPE_CHECKING:
     from serving.client import PlateClient
     from serving.client.many import FileResult
+    from serving.predictor.answer import ImageAnswer
 
 
 @dataclass
@@ -64,26 +66,36 @@ def predict(
         Path | None,
         typer.Option("--out", help="Directory for a picture and a JSON file of each image."),
     ] = None,
-    config: ConfigOption = "plate_training",
+    standard: StandardOption = None,
+    config: Annotated[
+        str | None,
+        typer.Option(
+            "--config",
+            help="The pipeline config of the server's model, which names the plates to be drawn; "
+            "default: those that the server says it reads.",
+        ),
+    ] = None,
     overrides: SetOption = [],  # noqa: B006 - Typer reads defaults, nobody changes them
 ) -> None:
     """Read the plates on images by a model server.
 
-    --set changes keys of configs/serving/client.py; --config names the plates to be drawn.
+    --set changes keys of configs/serving/client.py; --standard names the plates to be read, where
+    the server's model can read several.
     """
     # They take their time to import.
     from serving.client.many import image_files
 
     files = image_files(images)
-    standard = PlateStandard.from_config(load_config(config)["plates"])
-    keep, pictures = _keeper(files, out, standard)
+    plates_of = _drawn(standard, config)
+    keep, pictures = _keeper(files, out, plates_of)
+    asked = {} if standard is None else {"standard": load_standard(standard).name}
     tally = _Tally(len(files))
-    with bar("reading") as progress, _printer(as_json, standard, pictures) as show:
+    with bar("reading") as progress, _printer(as_json, plates_of, pictures) as show:
 
         def on_wait(reason: str) -> None:
             progress(tally.num_read + tally.num_failed, len(files), f"waiting: {reason}")
 
-        client = _client(url, service, overrides, on_wait)
+        client = _client(url, service, overrides, asked, on_wait)
 
         def on_result(result: FileResult) -> None:
             tally.num_read += result.answer is not None
@@ -109,7 +121,7 @@ def _counted(tally: _Tally) -> Iterator[None]:
         raise typer.Exit(failed(tally.after("stopped"), 130)) from None
     except ConfigError as error:
         # Of the drawings: the server's model reads other plates.
-        raise ConfigError(f"{error}: is --config that of the server's model?") from error
+        raise ConfigError(f"{error}: is --standard (or --config) that of the server?") from error
     except PlateflowError as error:
         raise PlateflowError(tally.after(str(error))) from error
 
@@ -127,12 +139,31 @@ async def _read(
             on_result(result)
 
 
+def _drawn(standard: str | None, config: str | None) -> Callable[[ImageAnswer], PlateStandard]:
+    """The plates that an answer is about: those that the user names, else those it names itself."""
+    from serving.client.standard import standard_of
+
+    if standard is not None and config is not None:
+        raise ConfigError("--standard and --config: give one")
+    if standard is not None:
+        named = load_standard(standard)
+        return lambda answer: named
+    plates = PlateStandard.from_config(load_config(config or "plate_training")["plates"])
+    if config is not None:
+        return lambda answer: plates
+    return lambda answer: standard_of(answer, plates)
+
+
 def _client(
-    url: str | None, service: str | None, overrides: list[str], on_wait: Callable[[str], None]
+    url: str | None,
+    service: str | None,
+    overrides: list[str],
+    asked: dict[str, Any],
+    on_wait: Callable[[str], None],
 ) -> PlateClient:
     from serving.client import PlateClient, client_settings
 
-    changes, settings, host = parse_overrides(overrides), Settings(), None
+    changes, settings, host = parse_overrides(overrides) | asked, Settings(), None
     if service is not None:
         from cluster.api import connect
         from cluster.service_address import url_of
@@ -147,7 +178,7 @@ def _client(
 
 
 def _keeper(
-    files: list[Path], out: Path | None, standard: PlateStandard
+    files: list[Path], out: Path | None, plates_of: Callable[[ImageAnswer], PlateStandard]
 ) -> tuple[Callable[[FileResult], None], dict[Path, Path]]:
     """What writes pictures and JSON files, and where each image's picture goes."""
     if out is None:
@@ -163,7 +194,7 @@ def _keeper(
         assert result.answer is not None
         picture = pictures[result.file]
         image = decode_image(result.file.read_bytes(), MAX_PIXELS).pixels
-        write_picture(picture, image, result.answer.readings, standard)
+        write_picture(picture, image, result.answer.readings, plates_of(result.answer))
         write_json(picture.with_suffix(".json"), result.to_dict())
 
     return keep, pictures
@@ -171,11 +202,13 @@ def _keeper(
 
 @contextmanager
 def _printer(
-    as_json: bool, standard: PlateStandard, pictures: dict[Path, Path]
+    as_json: bool,
+    plates_of: Callable[[ImageAnswer], PlateStandard],
+    pictures: dict[Path, Path],
 ) -> Iterator[Callable[[FileResult], None]]:
     """What prints results as they come; JSON is whole also when not all come."""
     if not as_json:
-        yield lambda result: _print(result, standard, pictures.get(result.file))
+        yield lambda result: _print(result, plates_of, pictures.get(result.file))
         return
     separator = "["
 
@@ -190,10 +223,14 @@ def _printer(
         typer.echo("[]" if separator == "[" else "\n]")
 
 
-def _print(result: FileResult, standard: PlateStandard, picture: Path | None) -> None:
+def _print(
+    result: FileResult,
+    plates_of: Callable[[ImageAnswer], PlateStandard],
+    picture: Path | None,
+) -> None:
     if result.answer is None:
         say(f"error: {result.file}: {result.error}")
         return
-    show_readings(result.file, result.answer.readings, standard)
+    show_readings(result.file, result.answer.readings, plates_of(result.answer))
     if picture is not None:
         typer.echo(f"picture: {picture}")

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from commands.extras import needing
-from commands.options import ModelOption
+from commands.options import ModelOption, StandardOption
 
 
 def register(app: typer.Typer) -> None:
@@ -17,6 +17,7 @@ def register(app: typer.Typer) -> None:
 
 def serve(
     model: ModelOption = None,
+    standard: StandardOption = None,
     overrides: Annotated[
         list[str],
         typer.Option(
@@ -34,4 +35,4 @@ def serve(
     with needing("serving"):
         from serving.predictor.__main__ import run
 
-        run(model, overrides)
+        run(model, overrides, standard)

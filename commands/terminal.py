@@ -38,12 +38,12 @@ def table(header: list[str], rows: list[list[str]]) -> None:
 def show_readings(image: Path, readings: Sequence[PlateReading], standard: PlateStandard) -> None:
     """Each plate of an image as a small drawing, with its text, layout and score."""
     # OpenCV and Matplotlib take their time.
-    from sub_module.plates.picture import terminal_plate
+    from sub_module.plates.picture import terminal_plate, text_of
 
     typer.echo(f"{image}: {len(readings) or 'no'} plate{'s'[: len(readings) != 1]}")
     for found in readings:
         typer.echo(terminal_plate(found, standard))
-        typer.echo(f"{found.text}  {found.layout}  score {found.score:.2f}")
+        typer.echo(f"{text_of(found)}  {found.layout}  score {found.score:.2f}")
 
 
 @contextmanager

@@ -27,15 +27,19 @@ def run_config(
     What the config says of a cluster is left out: it says where steps run, not what they do.
 
     Raises:
-        ConfigError: As `load_config` says; or a key of `evaluate.keys` is no figure to choose by, a
-            setting of `train` is out of its range, a split of the data is to be empty, or a name
-            in `dataset` is none or one too many.
+        ConfigError: As `load_config` says; or a key of `evaluate.keys` is no figure to choose by,
+            the model takes no calibration though `evaluate.calibrate` asks for one, a setting of
+            `train` is out of its range, a split of the data is to be empty, or a name in `dataset`
+            is none or one too many.
     """
     resolved = load_config(config, overrides)
     resolved.pop("cluster", None)
     for key in resolved.get("evaluate", {}).get("keys", []):
         if key not in METRICS:
             raise ConfigError(f"evaluate.keys: {key!r} is none of: {', '.join(METRICS)}")
+    wanted = resolved.get("evaluate", {}).get("calibrate", False)
+    if wanted and "calibration" not in resolved["model"]["reading"]:
+        raise ConfigError("evaluate.calibrate: model.reading of this family has no calibration")
     if "train" in resolved:
         check_train_settings(resolved["train"])
     _check_dataset(resolved.get("dataset", {}))

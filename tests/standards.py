@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import runpy
 from pathlib import Path
 from typing import Any
@@ -89,6 +90,22 @@ def tiny_standard() -> PlateStandard:
 
 def kr_standard() -> PlateStandard:
     """The first standard, as configs/plates has it."""
-    return PlateStandard.from_config(
-        runpy.run_path(str(REPOSITORY / "configs" / "plates" / "kr.py"))["plates"]
-    )
+    return PlateStandard.from_config(_kr())
+
+
+def flat_config() -> dict[str, Any]:
+    """A standard that the first one's networks read too: its plates of one line only."""
+    kr = _kr()
+    return {**kr, "name": "flat", "layouts": [kr["layouts"][1]]}
+
+
+def flat_file(folder: Path) -> Path:
+    """A file with that standard."""
+    file = folder / "flat.json"
+    file.write_text(json.dumps({"plates": flat_config()}))
+    return file
+
+
+def _kr() -> dict[str, Any]:
+    plates = runpy.run_path(str(REPOSITORY / "configs" / "plates" / "kr.py"))["plates"]
+    return dict(plates)

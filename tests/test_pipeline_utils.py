@@ -392,3 +392,29 @@ def test_evaluate_has_every_figure(labelled: Shell) -> None:
     assert figures["num_images"] == 2
     _, output, _ = labelled(*EVALUATE, "kr.pth")
     assert ["dv_mAP", "none", "(no", "masks)"] in [line.split() for line in output.splitlines()]
+
+
+def test_evaluate_takes_photographs_with_text_files(labelled: Shell) -> None:
+    Path("photos").mkdir()
+    Image.new("RGB", (160, 120)).save("photos/a.png")
+    Path("photos/a.txt").write_text("a.png\t20\t40\t80\t20\t12A3456\n")
+    arguments = ["evaluate", "photos", "--model", "kr.pth", "--report", "page"]
+    code, output, errors = labelled(*arguments, "--json")
+    assert (code, errors) == (0, f"report: {Path('page', 'report.html')}\n")
+    figures = json.loads(output)
+    assert figures["exact"] == {"value": 0.0, "low": 0.0, "high": 0.0}
+    assert figures["num_plates"] == 1
+    assert "12A3456" in Path("page/report.html").read_text()
+    assert json.loads(Path("page/report.json").read_text())["about"]["model"] == "kr.pth"
+    _, output, _ = labelled(*arguments)
+    assert ["exact", "0.0", "%", "0.0", "to", "0.0", "%"] in [
+        line.split() for line in output.splitlines()
+    ]
+    Path("photos/a.txt").write_text("a.png 20 40 80 20 12A3456\n")
+    assert "a.txt, line 1: 1 fields" in labelled.fails(*arguments)
+
+
+def test_evaluate_writes_a_report_of_an_annotation_set_too(labelled: Shell) -> None:
+    assert labelled(*EVALUATE, "kr.pth", "--report", "page")[0] == 0
+    figures = json.loads(Path("page/report.json").read_text())["figures"]
+    assert {"EIR", "mAP", "recall", "ece"} <= set(figures)

@@ -13,6 +13,7 @@ def evaluate(
     metrics: dsl.Output[dsl.Metrics],
 ) -> None:
     """mAP, dv_mAP and EIR on the validation images; curves and the hardest images of the best."""
+    from components.evaluate.calibration import write_calibration
     from components.evaluate.candidates import best_candidate, figures_of
     from components.evaluate.curves import precision_curves, write_curves
     from components.evaluate.hardest import write_hardest
@@ -27,6 +28,7 @@ def evaluate(
             checkpoint, scores, found = best_candidate(step, own, val)
             write_curves(step.folder, precision_curves(found, step.standard))
             write_hardest(step, found)
+            write_calibration(step, found)
             publish.checkpoints(figures_of(step, [*own, checkpoint]))
         return Result({"best": checkpoint}, scores)
 

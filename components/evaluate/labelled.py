@@ -6,11 +6,20 @@ import json
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from components.evaluate.candidates import scores_of
+from components.evaluate.photographs import (
+    PhotographEvaluation,
+    as_photographs,
+    evaluate_photographs,
+    rows_of,
+)
 from components.run_config import FIGURES
 from dataset_tools.record import coco_of
+from sub_module.datasets.photographs import holds_photographs
 from sub_module.engine.evaluate import evaluate
 from sub_module.engine.infer import Detector
 from sub_module.errors import DataError
@@ -18,20 +27,46 @@ from sub_module.plates import PlateStandard
 from sub_module.progress import Progress, silent
 
 
-def evaluate_labelled(
-    detector: Detector, directory: Path, progress: Progress = silent
-) -> dict[str, float | None]:
-    """A detector's figures on every image of an annotation set; nothing is written into it.
+@dataclass(frozen=True)
+class Labelled:
+    """What was read on the images of a labelled directory.
 
-    Returns:
-        Every one of `FIGURES`; None: the model does not have it.
+    Attributes:
+        found: The readings, and the figures that photographs have.
+        figures: Plain data: of an annotation set every one of `FIGURES`, null where the model does
+            not have it; of photographs those of `PhotographEvaluation`.
+        table: The figures to print, the heads of the columns first.
+    """
+
+    found: PhotographEvaluation
+    figures: dict[str, Any]
+    table: tuple[list[str], ...]
+
+
+def evaluate_labelled(detector: Detector, directory: Path, progress: Progress = silent) -> Labelled:
+    """A detector's figures on every image of a directory; nothing is written into it.
+
+    Args:
+        detector: The model.
+        directory: Photographs with text files (see `load_photographs`), or an annotation set.
+        progress: Told of images.
 
     Raises:
-        DataError: A file of the set cannot be used.
+        DataError: A file of the directory cannot be used.
     """
+    if holds_photographs(directory):
+        found = evaluate_photographs(detector, directory, progress)
+        return Labelled(found, found.figures, (["figure", "value", "95 %"], *rows_of(found)))
     with recorded(directory, detector.standard, progress) as file:
-        scores = scores_of(evaluate(detector, file, progress))
-    return {name: scores.get(name) for name in FIGURES}
+        evaluation = evaluate(detector, file, progress)
+    scores = scores_of(evaluation)
+    figures = {name: scores.get(name) for name in FIGURES}
+    rows = (
+        # Only dv_mAP can be missing.
+        [name, "none (no masks)" if value is None else f"{value:.4g}"]
+        for name, value in figures.items()
+    )
+    return Labelled(as_photographs(evaluation), figures, (["figure", "value"], *rows))
 
 
 @contextmanager

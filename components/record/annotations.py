@@ -111,7 +111,8 @@ def _made_once(out: Path, make: Callable[[], None]) -> Path:
 
 def _digest(standard: PlateStandard, dataset: Mapping[str, Any], photos: Path | None) -> str:
     made_from = [
-        standard.fingerprint,
+        # All of it: furniture and grammars are no part of its fingerprint.
+        standard.to_config(),
         dataset["draw"],
         dataset["split"],
         photos and listing_hash(photos),

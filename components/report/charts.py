@@ -1,4 +1,4 @@
-"""Curves of training and evaluation as inline SVG."""
+"""Curves of training, evaluation and reliability as inline SVG."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from components.evaluate.curves import PrecisionCurve, curves_figure
 from components.report.run_files import Curve
+from sub_module.metrics.calibration import Reliability
 
 _COLOURS = ("#1d6fb8", "#d9480f", "#0b7a75", "#7048e8", "#a61e4d", "#5c6b00", "#495057")
 _STYLE: dict[Any, Any] = {
@@ -84,6 +85,23 @@ def precision_chart(curves: Sequence[PrecisionCurve]) -> Markup | None:
         return None
     with matplotlib.rc_context(_STYLE | {"svg.hashsalt": "precision"}):
         return _svg_of(curves_figure(curves))
+
+
+def reliability_chart(curves: Mapping[str, Reliability]) -> Markup | None:
+    """Share of right readings over their score, by name of a curve; None when there are none."""
+    if not curves:
+        return None
+    with matplotlib.rc_context(_STYLE | {"svg.hashsalt": "reliability"}):
+        figure = Figure(figsize=(4.6, 4.2), layout="constrained")
+        axes = figure.subplots()
+        axes.plot((0, 1), (0, 1), "--", color="#adb5bd", linewidth=1.2, label="perfect")
+        for number, (name, curve) in enumerate(curves.items()):
+            colour, label = _COLOURS[number % len(_COLOURS)], f"{name}: ECE {curve.ece:.3f}"
+            axes.plot(curve.scores, curve.right, "o-", color=colour, markersize=4, label=label)
+        axes.set(xlim=(0, 1.02), ylim=(0, 1.03), xlabel="mean score", ylabel="share right")
+        axes.set_aspect("equal")
+        figure.legend(loc="outside upper left", ncols=1, fontsize=8, handlelength=1.4)
+        return _svg_of(figure)
 
 
 def _svg(kind: _Kind, curves: Mapping[str, Curve]) -> Markup:

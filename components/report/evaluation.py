@@ -1,4 +1,4 @@
-"""What the evaluate step left beside its figures: candidates, curves and the hardest images."""
+"""What the evaluate step left beside its figures, such as candidates and the hardest images."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from components.evaluate.calibration import Calibration, read_calibration
 from components.evaluate.curves import PrecisionCurve, curve_of
 from sub_module.errors import DataError
 from sub_module.files import read_json
@@ -55,11 +56,12 @@ class HardImage:
 
 @dataclass(frozen=True)
 class EvaluationFiles:
-    """Everything of the step that the report shows; each empty where the run has none."""
+    """Everything of the step that the report shows; each empty or None where the run has none."""
 
     candidates: tuple[CandidateRow, ...]
     curves: tuple[PrecisionCurve, ...]
     hardest: tuple[HardImage, ...]
+    calibration: Calibration | None
 
 
 def read_evaluation(run_dir: Path) -> EvaluationFiles:
@@ -78,6 +80,7 @@ def read_evaluation(run_dir: Path) -> EvaluationFiles:
             folder / "hardest.json",
             lambda data: [_hard_image(row, run_dir) for row in data["images"]],
         ),
+        calibration=read_calibration(run_dir),
     )
 
 

@@ -17,6 +17,7 @@ from PIL import Image
 from sub_module.datasets.coco import load_image
 from sub_module.errors import DataError
 from sub_module.plates import PlateReading, PlateStandard
+from sub_module.plates.geometry import Box
 from sub_module.plates.picture import annotate
 from sub_module.plates.reading import Point
 
@@ -48,6 +49,28 @@ class Sample:
     layouts: tuple[str, str] | None
 
 
+@dataclass(frozen=True, eq=False)
+class CloseUp:
+    """A part of an image, enlarged.
+
+    Attributes:
+        image: (H, W, 3) uint8 RGB.
+        left: Pixels of the whole image that were cut off on the left.
+        top: The same above.
+        scale: By which the rest was enlarged.
+    """
+
+    image: npt.NDArray[np.uint8]
+    left: int
+    top: int
+    scale: float
+
+    def moved(self, point: Point) -> Point:
+        """Where a point of the whole image is in this one."""
+        x, y = point
+        return (x - self.left) * self.scale, (y - self.top) * self.scale
+
+
 def sample(
     path: Path, truth: PlateReading | None, reading: PlateReading | None, standard: PlateStandard
 ) -> Sample:
@@ -59,8 +82,8 @@ def sample(
     return Sample(
         file=path.name,
         picture=picture_of(path, [shown], standard),
-        truth=_pieces(truth_text, read_text),
-        read=_pieces(read_text, truth_text),
+        truth=pieces(truth_text, read_text),
+        read=pieces(read_text, truth_text),
         score=reading.score if reading else None,
         layouts=(
             (truth.layout, reading.layout)
@@ -75,10 +98,10 @@ def pieces_of(texts: Sequence[str], others: Sequence[str]) -> tuple[Pieces, ...]
     own = [text for text in texts if text not in others]
     rest = [text for text in others if text not in texts]
     other = rest[0] if len(own) == len(rest) == 1 else ""
-    return tuple(_pieces(text, other if text in own else "") for text in texts)
+    return tuple(pieces(text, other if text in own else "") for text in texts)
 
 
-def _pieces(text: str, other: str) -> Pieces:
+def pieces(text: str, other: str) -> Pieces:
     """The text cut where it begins or ceases to differ from the other; whole if there is none."""
     if not other:
         return ((text, False),) if text else ()
@@ -96,17 +119,24 @@ def picture_of(path: Path, plates: Sequence[PlateReading], standard: PlateStanda
         None when the image cannot be read, or there are no plates.
     """
     try:
-        return _data_url(_close_up(load_image(path), plates, standard)) if plates else None
+        return data_url(_marked(load_image(path), plates, standard)) if plates else None
     except DataError:
         return None
 
 
-def _close_up(
+def _marked(
     image: npt.NDArray[np.uint8], plates: Sequence[PlateReading], standard: PlateStandard
 ) -> npt.NDArray[np.uint8]:
+    shown = close_up(image, [plate.box for plate in plates])
+    moved = [replace(plate, corners=_moved(plate, shown)) for plate in plates]
+    return annotate(shown.image, moved, standard)
+
+
+def close_up(image: npt.NDArray[np.uint8], boxes: Sequence[Box]) -> CloseUp:
+    """What is round some boxes (x1, y1, x2, y2) of an image (H, W, 3), fitted to the page."""
     height_px, width_px = image.shape[:2]
-    boxes = np.array([plate.box for plate in plates])
-    (x1, y1), (x2, y2) = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
+    corners = np.array(boxes).reshape(-1, 2, 2)
+    (x1, y1), (x2, y2) = corners.min(axis=(0, 1)), corners.max(axis=(0, 1))
     # They take about half of the width, so that one sees where they hang.
     wanted = max(2 * (x2 - x1), 2.4 * (y2 - y1) * _WIDTH_PX / _HEIGHT_PX, 64)
     crop_width = round(min(wanted, width_px))
@@ -116,19 +146,17 @@ def _close_up(
     crop = image[top : top + crop_height, left : left + crop_width]
     scale = min(_WIDTH_PX / crop_width, _HEIGHT_PX / crop_height)
     size = (max(1, round(crop_width * scale)), max(1, round(crop_height * scale)))
-    close_up = np.asarray(Image.fromarray(crop).resize(size, Image.Resampling.BICUBIC))
-    moved = [replace(plate, corners=_moved(plate, left, top, scale)) for plate in plates]
-    return annotate(close_up, moved, standard)
+    resized = np.array(Image.fromarray(crop).resize(size, Image.Resampling.BICUBIC))
+    return CloseUp(resized, left, top, scale)
 
 
-def _moved(plate: PlateReading, left: int, top: int, scale: float) -> Corners:
-    first, second, third, fourth = (
-        ((x - left) * scale, (y - top) * scale) for x, y in plate.corners
-    )
+def _moved(plate: PlateReading, shown: CloseUp) -> Corners:
+    first, second, third, fourth = (shown.moved(point) for point in plate.corners)
     return first, second, third, fourth
 
 
-def _data_url(image: npt.NDArray[np.uint8]) -> str:
+def data_url(image: npt.NDArray[np.uint8]) -> str:
+    """A JPEG of (H, W, 3) uint8 RGB that stands in the page itself."""
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, "JPEG", quality=_JPEG_QUALITY)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

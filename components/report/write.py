@@ -8,21 +8,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-from components.report.charts import precision_chart, training_charts
+from components.report.charts import precision_chart, reliability_chart, training_charts
 from components.report.confusion import confusion_table
 from components.report.evaluation import HardImage
 from components.report.run_files import RunFiles, read_files
 from components.report.samples import Pieces, Sample, picture_of, pieces_of, sample
 from components.report.summary import summarize
+from components.report.template import template
+from components.report.trust import trust
 from sub_module.files import write_json, write_text
+from sub_module.metrics.calibration import Reliability
 from sub_module.metrics.readings import Match, Outcome, ReadingScores, score_readings
 from sub_module.plates import PlateStandard
 from sub_module.plates.geometry import box_iou
 
 _MAX_SAMPLES = 12
-_ABSENT = "\N{EN DASH}"
 # Up to which a plate counts as not read, so that it is marked itself.
 _MAX_OVERLAP = 0.5
 _OUTCOMES: tuple[Outcome, ...] = ("wrong", "missed", "false", "right")
@@ -43,7 +43,8 @@ def write_report(run_dir: Path) -> Path:
 
     Reads `config.json`, and as far as the run came `run.json`, `steps/*.json`, the training's
     scalars (`train/**/vis_data/scalars.json`), `record/rejected.json`, `candidates.json`,
-    `pr_curves.json` and `hardest.json` of `evaluate/`, and `test/readings.json` with its images.
+    `pr_curves.json`, `hardest.json` and `calibration.json` of `evaluate/`, and
+    `test/readings.json` with its images.
 
     Returns:
         The page: one file that needs no other.
@@ -58,26 +59,23 @@ def write_report(run_dir: Path) -> Path:
     scores = score_readings(
         [image.truth for image in run.images], [image.readings for image in run.images]
     )
-    summary = summarize(run)
-    page = _page(run, summary, scores, standard)
+    curves = trust(run, scores)
+    summary = summarize(run) | {"ece": {name: curve.ece for name, curve in curves.items()}}
+    page = _page(run, summary, scores, curves, standard)
     write_json(run_dir / "report.json", summary)
     write_text(run_dir / "report.html", page)
     return run_dir / "report.html"
 
 
 def _page(
-    run: RunFiles, summary: dict[str, Any], scores: ReadingScores, standard: PlateStandard | None
+    run: RunFiles,
+    summary: dict[str, Any],
+    scores: ReadingScores,
+    curves: dict[str, Reliability],
+    standard: PlateStandard | None,
 ) -> str:
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"duration": _duration, "figure": _figure, "share": _share}
     matches = {outcome: _of(scores.matches, outcome) for outcome in _OUTCOMES}
-    return environment.get_template("report.html.j2").render(
+    return template("report.html.j2").render(
         summary=summary,
         scores=scores,
         num_images=len(run.images),
@@ -88,6 +86,8 @@ def _page(
         precision=precision_chart(run.evaluation.curves),
         hardest=[_hard_row(image, standard) for image in run.evaluation.hardest if standard],
         charts=training_charts(run.curves),
+        reliability=reliability_chart(curves),
+        trusted=curves,
         confusion=confusion_table(scores.confusion, standard) if standard else None,
         numbers={outcome: len(matches[outcome]) for outcome in _OUTCOMES},
         samples={
@@ -141,25 +141,3 @@ def _sample(run: RunFiles, match: Match, standard: PlateStandard) -> Sample:
 def _finished(run: RunFiles) -> str:
     moments = [step.finished for step in run.steps if step.finished is not None]
     return f"{datetime.fromtimestamp(max(moments), UTC):%d %B %Y, %H:%M UTC}" if moments else ""
-
-
-def _duration(seconds: float) -> str:
-    """`4 min 12 s`, `8.3 s`."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02d} s"
-
-
-def _share(value: float | None) -> str:
-    """`98.8 %`; a dash for what there is not."""
-    return _ABSENT if value is None else f"{100 * value:.1f} %"
-
-
-def _figure(value: Any) -> str:
-    """A number as short as it stays exact enough; a dash for what there is not."""
-    if value is None:
-        return _ABSENT
-    if isinstance(value, float) and not value.is_integer():
-        return f"{value:.4g}"
-    return f"{value:,.0f}" if isinstance(value, (int, float)) else str(value)

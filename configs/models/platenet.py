@@ -24,6 +24,21 @@ model = dict(
         num_refinements=2,
         # Of two plates whose boxes have a larger IoU, the better one stays.
         overlap=0.4,
+        # A plate with a larger share of its area outside the image is not read.
+        max_outside=1.0,
+        # By how much the plate is enlarged on each side for each look at its rows, as a share of
+        # its width and height; what most looks say counts.
+        margins=[0.0],
+        # So many of those looks have to read the same.
+        min_agreeing=1,
+        # Shorter texts are dropped.
+        min_characters=1,
+        # How much less likely, in log units, a text may be that follows one of the standard's
+        # grammars than the likeliest text of all.
+        max_grammar_loss=3.0,
+        # [slope, offset] of the log odds of a score that is right as often as it says, as
+        # `evaluate.calibrate` fits them; None: scores stay as they are.
+        calibration=None,
     ),
     loss_weights=dict(heat=0.2, corners=2.0, offsets=10.0, layouts=0.3, is_plate=0.5, columns=1.0),
 )

@@ -22,6 +22,9 @@ evaluate = dict(
     candidates=[],
     # How many of the images that the best candidate read worst stand in the report.
     num_hardest=12,
+    # Whether the deployed model's scores are corrected to how often such readings were right on the
+    # validation images.
+    calibrate=False,
 )
 
 test = dict(

@@ -51,10 +51,21 @@ train = dict(
         # Looks at each plate by the refiner and at each row by the reader, each time anew.
         crops_per_plate=2,
         strips_per_row=2,
-        # Crops without a plate.
+        # Looks at places without a plate, for each.
         empty_crops_per_image=1,
+        empty_strips_per_image=0,
+        # Such a place is the one of so many random ones where brightness changes most from left to
+        # right, as it does in text.
+        empty_tries=1,
+        # How often each of them looks at a plate upside down or mirrored too, as at no plate.
+        turned_crops=0.0,
+        turned_strips=0.0,
         # Largest standard deviation of the corners' error, as a share of the plate.
         crop_jitter=0.16,
         strip_jitter=0.04,
+        # Lowest and highest share by which a plate is enlarged on each side for the reader's looks.
+        strip_margin=[0.0, 0.0],
+        # Lowest and highest exponent of the brightness of the reader's looks.
+        strip_gamma=[1.0, 1.0],
     ),
 )

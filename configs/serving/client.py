@@ -6,6 +6,9 @@ url = "http://127.0.0.1:8080"
 # As in `configs/serving/predictor.py`.
 model_name = "plateflow"
 
+# The plates that the server is to read: the name of a plate standard; None: as it was started.
+standard = None
+
 # Requests on their way at the same time, each with one image.
 concurrent = 8
 

@@ -12,6 +12,10 @@ grpc_port = 8081
 # Processes that share the ports. One per container, as a cluster adds containers.
 workers = 1
 
+# The plates to read: the name of a plate standard of configs/plates, or a file with one; None:
+# those that the model was trained for. Requests may name another that the model can read.
+standard = None
+
 engine = dict(
     # onnxruntime or openvino on a CPU, onnxruntime-cuda or torch on a GPU.
     runtime="onnxruntime",

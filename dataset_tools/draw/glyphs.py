@@ -15,6 +15,8 @@ from PIL import Image, ImageDraw, ImageFont
 from sub_module.errors import ConfigError
 
 _MASTER_PX = 96
+# Words are small print.
+_WORD_PX = 40
 # What is darker counts as ink, of 255.
 _INK = 127
 
@@ -54,7 +56,7 @@ def glyph(font: str, character: str) -> Glyph:
     Raises:
         ConfigError: There is no such font, it is none, or it has no ink for the character.
     """
-    face = _face(font)
+    face = _face(font, _MASTER_PX)
     canvas = Image.new("L", (3 * _MASTER_PX, 3 * _MASTER_PX))
     ImageDraw.Draw(canvas).text((_MASTER_PX, _MASTER_PX // 2), character, fill=255, font=face)
     ink = np.asarray(canvas)
@@ -72,8 +74,27 @@ def glyph(font: str, character: str) -> Glyph:
     return Glyph(mask, outline, width / (bottom - top))
 
 
-def _face(font: str) -> ImageFont.FreeTypeFont:
+@lru_cache(maxsize=2048)
+def word(font: str, text: str) -> NDArray[np.uint8]:
+    """(h, w) the ink of a word or several in a font, 255 where there is some, cut to it.
+
+    Args:
+        font: See `font_path`.
+        text: Not empty; characters that the font lacks are drawn as it draws those.
+
+    Raises:
+        ConfigError: There is no such font, or it is none.
+    """
+    face = _face(font, _WORD_PX)
+    left, top, right, bottom = (round(value) for value in face.getbbox(text))
+    canvas = Image.new("L", (max(right - left, 1), max(bottom - top, 1)))
+    ImageDraw.Draw(canvas).text((-left, -top), text, fill=255, font=face)
+    return np.array(canvas)
+
+
+@lru_cache(maxsize=64)
+def _face(font: str, size_px: int) -> ImageFont.FreeTypeFont:
     try:
-        return ImageFont.truetype(str(font_path(font)), _MASTER_PX)
+        return ImageFont.truetype(str(font_path(font)), size_px)
     except OSError as error:
         raise ConfigError(f"dataset.draw.fonts: {font!r} is no font file: {error}") from error

@@ -1,32 +1,29 @@
-"""Plates put into a photograph: pose, light, distractors, and the camera's faults."""
+"""Plates put into a photograph: cars, distractors, light, and the camera's faults."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import zlib
+from collections.abc import Mapping
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from dataset_tools.draw import effects
+from dataset_tools.draw.cars import draw_car
 from dataset_tools.draw.distractors import draw_distractor
+from dataset_tools.draw.negatives import draw_hard_negative
 from dataset_tools.draw.photos import crop_background, paste_patch
 from dataset_tools.draw.plate import FlatPlate, Polygon, paint_plate
+from dataset_tools.draw.pose import board_px, paste, place, to_image
+from dataset_tools.draw.street import draw_street
 from dataset_tools.labelme import Annotation, Shape
-from sub_module.plates import PlateStandard
-from sub_module.plates.geometry import (
-    Points,
-    boxes_touch,
-    map_points,
-    plate_to_image,
-    side_lengths,
-)
+from sub_module.plates import Layout, PlateStandard
+from sub_module.plates.geometry import side_lengths
 
 Image = NDArray[np.uint8]
-_TRIES_TO_PLACE = 20
-# Between two plates.
-_MARGIN_PX = 6.0
+# Where an image has no plate.
+_CHARACTER_PX = 20.0
 
 
 def draw_scene(
@@ -45,7 +42,9 @@ def draw_scene(
         image_name: File name that the annotation will carry.
         standard: The plates to draw.
         settings: `dataset.draw` of a config (`configs/datasets/drawn.py` explains each key).
-        rng: Where chance comes from; the same state gives the same bytes.
+        rng: Where chance comes from, fresh for each image: cars, hard negatives and each of the
+            effects have generators of their own, made from the seed that it began with. The same
+            seed gives the same bytes.
 
     Returns:
         (H, W, 3) RGB image and its annotation in pixels.
@@ -54,24 +53,21 @@ def draw_scene(
     image = crop_background(photo, (width, height), rng)
     for _ in range(int(rng.integers(settings["max_patches"] + 1))):
         paste_patch(image, other, rng)
-    num_plates = int(rng.choice(len(settings["num_plates"]), p=settings["num_plates"]))
-    taken: list[Polygon] = []
-    plates: list[tuple[FlatPlate, Polygon]] = []
-    for _ in range(num_plates):
-        plate = _random_plate(standard, width, settings, rng)
-        corners = place(plate.image.shape, (width, height), settings, taken, rng)
-        if corners is not None:
-            plates.append((plate, corners))
-            taken.append(corners)
+    plates = _placed_plates((width, height), standard, settings, rng)
+    taken = [corners for _, corners in plates]
+    on_cars = _draw_cars(image, taken, settings, own_generator(rng, "cars"))
     for _ in range(int(rng.integers(settings["max_distractors"] + 1))):
         draw_distractor(image, taken, settings["fonts"], rng)
-    for plate, corners in plates:
-        effects.mount(image, corners, rng)
-        paste(image, plate.image, corners, effects.exposure(rng))
-    if rng.random() < settings["shadow"]:
-        effects.cast_shadow(image, taken, rng)
-    heights = [side_lengths(corners)[1] * plate.character_height for plate, corners in plates]
-    image = effects.camera(image, min(heights, default=20.0), settings, rng)
+    if settings["hard_negatives"] > 0:
+        negatives_rng = own_generator(rng, "hard_negatives")
+        for _ in range(int(negatives_rng.integers(settings["hard_negatives"] + 1))):
+            draw_hard_negative(image, taken, standard, settings, negatives_rng)
+    for (plate, corners), on_car in zip(plates, on_cars, strict=True):
+        # Chance goes the same way with a car, whose own panel the plate is mounted on.
+        effects.mount(image[:0] if on_car else image, corners, rng)
+        light = float(rng.uniform(*settings["exposure"]))
+        paste(image, plate.image, corners, light, plate.board)
+    image = _photographed(image, plates, settings, rng)
     shapes = [
         Shape(label, _points(to_image(polygon, corners)), number)
         for number, (plate, corners) in enumerate(plates)
@@ -80,94 +76,101 @@ def draw_scene(
     return image, Annotation(image_name, width, height, tuple(shapes))
 
 
-def _random_plate(
+def own_generator(rng: np.random.Generator, name: str) -> np.random.Generator:
+    """A generator for one step of drawing, from the seed of the image's and the step's name.
+
+    It takes nothing from `rng`, so a step that is left out changes no other.
+    """
+    seeds = rng.bit_generator.seed_seq
+    entropy = getattr(seeds, "entropy", 0)
+    return np.random.default_rng([zlib.crc32(name.encode()), *np.atleast_1d(entropy).tolist()])
+
+
+def random_plate(
     standard: PlateStandard, image_width: int, settings: Mapping[str, Any], rng: np.random.Generator
 ) -> FlatPlate:
-    layout = standard.layouts[rng.integers(len(standard.layouts))]
+    """Paint a plate of random layout and size.
+
+    Args:
+        standard: The plates to draw.
+        image_width: Of the image that it is for, in pixels.
+        settings: `dataset.draw`: `layouts`, `plate_width`, and what plates are painted with.
+        rng: Where chance comes from.
+    """
+    layout = _random_layout(standard, settings["layouts"], rng)
     low, high = settings["plate_width"]
     # The square root of chance would favour large plates; uniform in the logarithm, small ones.
     width = image_width * float(np.exp(rng.uniform(np.log(low), np.log(high))))
-    return paint_plate(standard, layout, max(24, round(width)), settings["fonts"], rng)
+    return paint_plate(standard, layout, max(settings["min_width_px"], round(width)), settings, rng)
 
 
-def place(
-    flat_shape: Sequence[int],
+def _random_layout(
+    standard: PlateStandard, weights: Mapping[str, float] | None, rng: np.random.Generator
+) -> Layout:
+    if weights is None:
+        return standard.layouts[rng.integers(len(standard.layouts))]
+    shares = np.array([weights.get(layout.name, 0.0) for layout in standard.layouts])
+    return standard.layouts[int(rng.choice(len(shares), p=shares / shares.sum()))]
+
+
+def _placed_plates(
     image_size: tuple[int, int],
+    standard: PlateStandard,
     settings: Mapping[str, Any],
-    taken: Sequence[Polygon],
     rng: np.random.Generator,
-) -> Polygon | None:
-    """Turn a flat rectangle in space and put it where nothing else stands.
-
-    Args:
-        flat_shape: (height, width, ...) of the rectangle in pixels.
-        image_size: (width, height) of the image in pixels.
-        settings: `dataset.draw`: the largest turns.
-        taken: Quadrangles that must stay free.
-        rng: Where chance comes from.
-
-    Returns:
-        (4, 2) corners in the image, clockwise from the rectangle's top left, its width kept as the
-        mean of the upper and lower edge; None when no free place was found.
-    """
-    for _ in range(_TRIES_TO_PLACE):
-        corners = _posed(flat_shape[1], flat_shape[0], settings, rng)
-        low, high = corners.min(0), corners.max(0)
-        room = np.array(image_size) - (high - low) - 4
-        if (room <= 0).any():
-            continue
-        moved: Polygon = corners - low + 2 + rng.uniform(0, 1, 2) * room
-        if not any(boxes_touch(moved, other, _MARGIN_PX) for other in taken):
-            return moved
-    return None
+) -> list[tuple[FlatPlate, Polygon]]:
+    """The image's plates and their corners in it."""
+    num_plates = int(rng.choice(len(settings["num_plates"]), p=settings["num_plates"]))
+    plates: list[tuple[FlatPlate, Polygon]] = []
+    for _ in range(num_plates):
+        plate = random_plate(standard, image_size[0], settings, rng)
+        taken = [corners for _, corners in plates]
+        corners = place(board_px(plate.image, plate.board), image_size, settings, taken, rng)
+        if corners is not None:
+            plates.append((plate, corners))
+    return plates
 
 
-def _posed(
-    width: float, height: float, settings: Mapping[str, Any], rng: np.random.Generator
-) -> Polygon:
-    yaw, pitch, roll = (
-        np.radians(rng.uniform(-1, 1) * settings[key])
-        for key in ("max_yaw", "max_pitch", "max_roll")
+def _draw_cars(
+    image: Image,
+    taken: list[Polygon],
+    settings: Mapping[str, Any],
+    rng: np.random.Generator,
+) -> list[bool]:
+    """Draw the cars that plates are on, in place; say which plates have one."""
+    on_cars = [bool(rng.random() < settings["cars"]) for _ in taken]
+    if settings["cars"] == 0:
+        return on_cars
+    if rng.random() < 0.6:
+        draw_street(image, rng)
+    far_to_near = sorted(range(len(taken)), key=lambda index: side_lengths(taken[index])[0])
+    for index in far_to_near:
+        if on_cars[index]:
+            draw_car(image, taken[index], rng)
+    return on_cars
+
+
+def _photographed(
+    image: Image,
+    plates: list[tuple[FlatPlate, Polygon]],
+    settings: Mapping[str, Any],
+    rng: np.random.Generator,
+) -> Image:
+    """The image after light, weather and camera."""
+    if own_generator(rng, "clean").random() < settings["clean"]:
+        return image
+    taken = [corners for _, corners in plates]
+    if rng.random() < settings["shadow"]:
+        effects.cast_shadow(image, taken, rng)
+    heights = [side_lengths(corners)[1] * plate.character_height for plate, corners in plates]
+    character_px = min(heights, default=_CHARACTER_PX)
+    image = effects.camera(image, character_px, settings, rng)
+    if not settings["effects"]:
+        return image
+    subject = effects.Subject(taken, character_px)
+    return effects.apply_effects(
+        image, subject, settings["effects"], lambda name: own_generator(rng, name)
     )
-    turn = (
-        cv2.Rodrigues(np.array([pitch, 0.0, 0.0]))[0] @ cv2.Rodrigues(np.array([0.0, yaw, 0.0]))[0]
-    )
-    turn = cv2.Rodrigues(np.array([0.0, 0.0, roll]))[0] @ turn
-    flat = np.array([(-1, -1, 0), (1, -1, 0), (1, 1, 0), (-1, 1, 0)]) * (width / 2, height / 2, 0)
-    space = flat @ turn.T
-    distance = width * rng.uniform(2.0, 6.0)
-    corners = space[:, :2] * (distance / (distance + space[:, 2:]))
-    return np.asarray(corners * (width / side_lengths(corners)[0]), dtype=np.float64)
-
-
-def to_image(polygon: Points, corners: Polygon) -> Polygon:
-    """Map (n, 2) points from plate coordinates to the image where `corners` stand."""
-    return np.asarray(map_points(plate_to_image(corners), polygon), dtype=np.float64)
-
-
-def paste(image: Image, flat: Image, corners: Polygon, gain: float) -> None:
-    """Warp a flat picture onto a quadrangle of the image, in place, with soft edges.
-
-    Args:
-        image: (H, W, 3) RGB, changed.
-        flat: (h, w, 3) RGB.
-        corners: (4, 2) clockwise from the flat picture's top left.
-        gain: Light on the picture; 1 leaves it as it is.
-    """
-    x1, y1 = np.maximum(np.floor(corners.min(0)).astype(int) - 1, 0)
-    x2, y2 = np.minimum(np.ceil(corners.max(0)).astype(int) + 2, image.shape[1::-1])
-    height, width = flat.shape[:2]
-    source = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32)
-    homography = cv2.getPerspectiveTransform(source, (corners - (x1, y1)).astype(np.float32))
-    size = (int(x2 - x1), int(y2 - y1))
-    opaque = cv2.copyMakeBorder(
-        np.full((height - 2, width - 2), 255, np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=128
-    )
-    warped = cv2.warpPerspective(flat, homography, size, borderMode=cv2.BORDER_REPLICATE)
-    alpha = cv2.warpPerspective(opaque, homography, size)[..., None].astype(np.float32) / 255.0
-    region = image[y1:y2, x1:x2]
-    mixed = region * (1 - alpha) + warped.astype(np.float32) * (gain * alpha)
-    region[:] = np.clip(mixed, 0, 255).astype(np.uint8)
 
 
 def _points(polygon: Polygon) -> tuple[tuple[float, float], ...]:

@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from dataset_tools.draw.effects import EFFECTS
+from dataset_tools.draw.furniture import check_furniture
 from dataset_tools.draw.glyphs import glyph
 from sub_module.errors import ConfigError
 from sub_module.plates import PlateStandard
@@ -18,7 +20,8 @@ def check_settings(settings: Mapping[str, Any], standard: PlateStandard) -> None
     """Refuse settings that cannot be drawn with, before anything is.
 
     Raises:
-        ConfigError: A setting is missing or of no use, or a font lacks a character of the standard.
+        ConfigError: A setting is missing or of no use, names what there is not, or a font lacks a
+            character of the standard.
     """
     for name, (fits, demand) in _DEMANDS.items():
         if name not in settings:
@@ -26,10 +29,20 @@ def check_settings(settings: Mapping[str, Any], standard: PlateStandard) -> None
         value = settings[name]
         try:
             fit = fits(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, AttributeError):
             fit = False
         if not fit:
             raise ConfigError(f"dataset.draw.{name} must be {demand}, not {value!r}")
+    for name in settings["layouts"] or ():
+        if name not in {layout.name for layout in standard.layouts}:
+            raise ConfigError(f"dataset.draw.layouts: {standard.name} has no layout {name!r}")
+    for name in settings["effects"]:
+        if name not in EFFECTS:
+            raise ConfigError(
+                f"dataset.draw.effects: no effect {name!r}; there are {', '.join(EFFECTS)}"
+            )
+    for layout in standard.layouts:
+        check_furniture(standard, layout)
     for font in settings["fonts"]:
         for character in standard.alphabet:
             glyph(font, character)
@@ -58,6 +71,15 @@ def _range(value: Any, within: Callable[[Any], bool]) -> bool:
     return within(low) and within(high) and bool(low <= high)
 
 
+def _weights(value: Any) -> bool:
+    heavy = _between(0, 1e9)
+    return value is None or (all(map(heavy, value.values())) and sum(value.values()) > 0)
+
+
+def _named_shares(value: Any) -> bool:
+    return isinstance(value, Mapping) and all(map(_between(0, 1), value.values()))
+
+
 def _fonts(value: Any) -> bool:
     names = value if isinstance(value, list | tuple) else ()
     return len(names) > 0 and all(isinstance(name, str) for name in names)
@@ -73,9 +95,22 @@ _DEMANDS: dict[str, tuple[Callable[[Any], bool], str]] = {
         lambda value: _range(value, lambda share: 0 < share <= 1),
         "the lowest and the highest share of the image's width, above 0 and up to 1",
     ),
+    "min_width_px": (_whole(8, _IMAGE_PX[1]), f"a whole number from 8 to {_IMAGE_PX[1]} pixels"),
     "max_yaw": _TILT,
     "max_pitch": _TILT,
     "max_roll": (_between(0, 180), "from 0 to 180 degrees"),
+    "mild": _SHARE,
+    "distance": (
+        lambda value: _range(value, _between(1.5, 1000)),
+        "the nearest and the farthest, from 1.5 to 1000 widths of the plate",
+    ),
+    "layouts": (_weights, "None or a weight for each layout by name, not all 0"),
+    "strokes": _SHARE,
+    "cars": _SHARE,
+    "exposure": (
+        lambda value: _range(value, _between(0.05, 4)),
+        "the least and the most light, from 0.05 to 4",
+    ),
     "fonts": (_fonts, "one font file or more"),
     "shadow": _SHARE,
     "blur": _SHARE,
@@ -88,4 +123,7 @@ _DEMANDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     ),
     "max_patches": _COUNT,
     "max_distractors": _COUNT,
+    "hard_negatives": _COUNT,
+    "clean": _SHARE,
+    "effects": (_named_shares, "shares from 0 to 1 by name"),
 }

@@ -120,7 +120,7 @@ class PlateClient:
 
     async def _patiently(self, data: bytes) -> ImageAnswer:
         """Ask, and ask again while the server is away."""
-        body, headers = infer_request(data)
+        body, headers = infer_request(data, self._settings.standard)
         headers["X-Request-Id"] = os.urandom(8).hex()
         patience_seconds = self._settings.patience_seconds
         pause, away_since, again_since = _FIRST_PAUSE_SECONDS, None, math.inf

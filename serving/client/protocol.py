@@ -34,11 +34,16 @@ def infer_path(model_name: str) -> str:
     return f"/v2/models/{model_name}/infer"
 
 
-def infer_request(image: bytes) -> tuple[bytes, dict[str, str]]:
-    """Body and headers of a question about one image file."""
+def infer_request(image: bytes, standard: str | None = None) -> tuple[bytes, dict[str, str]]:
+    """Body and headers of a question about one image file.
+
+    Args:
+        image: The file's bytes.
+        standard: Name of the standard of the plates to read; None: the server's own.
+    """
     # A BYTES tensor is each element's length and content.
     length = struct.pack("<I", len(image))
-    asked = {
+    asked: dict[str, Any] = {
         "inputs": [
             {
                 "name": INPUT,
@@ -49,6 +54,8 @@ def infer_request(image: bytes) -> tuple[bytes, dict[str, str]]:
         ],
         "outputs": [{"name": OUTPUT, "parameters": {"binary_data": False}}],
     }
+    if standard is not None:
+        asked["parameters"] = {"standard": standard}
     header = json.dumps(asked, separators=(",", ":")).encode()
     headers = {"Content-Type": "application/octet-stream", _HEADER_LENGTH: str(len(header))}
     return b"".join((header, length, image)), headers

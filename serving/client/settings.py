@@ -31,6 +31,8 @@ class ClientSettings(Part):
 
     url: Annotated[str, AfterValidator(_http_url)]
     model_name: ModelName
+    # It must fit beside the image.
+    standard: Annotated[str, Field(min_length=1, max_length=100)] | None
     concurrent: Count
     # Below, not even a thumbnail fits.
     max_payload_megabytes: Annotated[float, Field(ge=0.02)]

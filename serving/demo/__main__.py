@@ -5,12 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 
-from serving.client import client_settings
 from serving.demo.server import serve_page
-from serving.demo.settings import demo_settings
-from sub_module.engine.config import load_config, parse_overrides
+from serving.demo.settings import asked_and_drawn, demo_settings
+from sub_module.engine.config import parse_overrides
 from sub_module.errors import PlateflowError
-from sub_module.plates import PlateStandard
 
 
 def main() -> int:
@@ -21,16 +19,16 @@ def main() -> int:
         "--config", default="plate_training", help="a pipeline config that names the plates"
     )
     parser.add_argument(
+        "--standard", help="the plates that are chosen when the page opens: a name, or a file"
+    )
+    parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="of configs/serving/demo.py"
     )
     given = parser.parse_args()
     try:
-        serve_page(
-            demo_settings(parse_overrides(given.set)),
-            client_settings({} if given.url is None else {"url": given.url}),
-            PlateStandard.from_config(load_config(given.config)["plates"]),
-            lambda line: print(line, file=sys.stderr, flush=True),
-        )
+        settings = demo_settings(parse_overrides(given.set))
+        asked, plates = asked_and_drawn(given.url, given.standard, given.config)
+        serve_page(settings, asked, plates, lambda line: print(line, file=sys.stderr, flush=True))
     except PlateflowError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

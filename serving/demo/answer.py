@@ -19,6 +19,7 @@ from serving.demo.shown import error_html, image_html, video_html
 from serving.demo.video import is_video
 from sub_module.errors import PlateflowError
 from sub_module.plates import PlateStandard
+from sub_module.plates.standards import known_standards
 from sub_module.settings import Settings
 
 # As Gradio's: how many are done of how many, and with `desc` what.
@@ -27,14 +28,32 @@ Progress = Callable[..., object]
 
 @dataclass(frozen=True)
 class Demo:
-    """What it takes to answer visitors."""
+    """What it takes to answer visitors.
+
+    Attributes:
+        settings: Of the page.
+        client: Whom it asks; its `standard` is chosen when the page opens.
+        standard: What pictures are drawn with where an answer names no known standard.
+    """
 
     settings: DemoSettings
     client: ClientSettings
     standard: PlateStandard
 
-    async def answer(self, file: str, progress: Progress) -> dict[str, Any]:
+    @property
+    def choices(self) -> list[str]:
+        """The names of the standards that a visitor may choose among."""
+        return list(dict.fromkeys([*known_standards(), *filter(None, [self.client.standard])]))
+
+    async def answer(
+        self, file: str, progress: Progress, standard: str | None = None
+    ) -> dict[str, Any]:
         """Read what was dropped.
+
+        Args:
+            file: An image or a video.
+            progress: Told how far it came.
+            standard: Name of the standard of the plates to read; None: as the server was started.
 
         Returns:
             What the page is to show: the `picture` of an image or the `frames` of a video, the
@@ -42,7 +61,8 @@ class Demo:
         """
         path = Path(file)
         try:
-            async with PlateClient(self.client, Settings().serve_token) as client:
+            asked = self.client.model_copy(update={"standard": standard})
+            async with PlateClient(asked, Settings().serve_token) as client:
                 read = self._video if is_video(path) else self._image
                 return await read(client, path, progress)
         except PlateflowError as error:

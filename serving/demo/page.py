@@ -10,7 +10,6 @@ from typing import Any
 import gradio as gr
 
 from serving.demo.answer import Demo
-from serving.demo.settings import DemoSettings
 from serving.demo.shown import waiting_html
 from sub_module.datasets.coco import IMAGE_SUFFIXES
 
@@ -30,6 +29,8 @@ THEME = gr.themes.Base(
 )
 # Uploads and pictures are deleted when they are so old.
 _KEPT_SECONDS = 600
+# Of the choice of plates.
+_AS_STARTED = ""
 _WORDS = """
 <div class="pf-top"><h1>Plateflow</h1>
 <p>Drop a photo on this page, or a video, of which the first {seconds:g} seconds are read.</p></div>
@@ -41,6 +42,7 @@ class _Parts:
     """What the page consists of."""
 
     drop: gr.File
+    standard: gr.Radio
     examples: list[tuple[gr.Button, Path]]
     picture: gr.Image
     frames: gr.Gallery
@@ -58,14 +60,16 @@ def build_page(demo: Demo) -> gr.Blocks:
         analytics_enabled=False,
         delete_cache=(_KEPT_SECONDS, _KEPT_SECONDS),
     ) as page:
-        _connect(demo, _laid_out(demo.settings))
+        _connect(demo, _laid_out(demo))
     return page
 
 
-def _laid_out(settings: DemoSettings) -> _Parts:
-    gr.HTML(_WORDS.format(seconds=settings.video.max_seconds), elem_classes="pf-flat")
+def _laid_out(demo: Demo) -> _Parts:
+    gr.HTML(_WORDS.format(seconds=demo.settings.video.max_seconds), elem_classes="pf-flat")
     drop = gr.File(show_label=False, file_types=["image", "video"], height=132, elem_id="drop")
-    examples = _example_buttons(Path(settings.examples))
+    with gr.Row(elem_classes="pf-choices"):
+        examples = _example_buttons(Path(demo.settings.examples))
+        standard = _standards(demo)
     with gr.Row(equal_height=False):
         with gr.Column(scale=11, min_width=320):
             picture = gr.Image(
@@ -91,7 +95,20 @@ def _laid_out(settings: DemoSettings) -> _Parts:
             readings = gr.HTML(waiting_html(), elem_id="readings", elem_classes="pf-flat")
             with gr.Accordion("What the server answered", open=False, visible=False) as said:
                 answer = gr.JSON(show_label=False, max_height=420)
-    return _Parts(drop, examples, picture, frames, readings, said, answer)
+    return _Parts(drop, standard, examples, picture, frames, readings, said, answer)
+
+
+def _standards(demo: Demo) -> gr.Radio:
+    with gr.Row(elem_classes="pf-examples"):
+        gr.HTML("<span class='pf-or'>plates</span>", min_width=0, elem_classes="pf-flat")
+        return gr.Radio(
+            [("as the server reads", _AS_STARTED), *demo.choices],
+            value=demo.client.standard or _AS_STARTED,
+            label="Plates",
+            show_label=False,
+            container=False,
+            elem_id="standard",
+        )
 
 
 def _connect(demo: Demo, parts: _Parts) -> None:
@@ -99,9 +116,10 @@ def _connect(demo: Demo, parts: _Parts) -> None:
 
     async def on_file(
         file: str,
+        standard: str,
         progress: gr.Progress = gr.Progress(),  # noqa: B008 - how Gradio hands it over
     ) -> dict[Any, Any]:
-        shown = await demo.answer(file, progress)
+        shown = await demo.answer(file, progress, standard or None)
         pictures = shown.get("frames")
         return {
             # Empty again, for the next one.
@@ -127,9 +145,9 @@ def _connect(demo: Demo, parts: _Parts) -> None:
         "concurrency_limit": demo.settings.visitors,
         "api_visibility": "private",
     }
-    parts.drop.upload(on_file, parts.drop, changed, **options)
+    parts.drop.upload(on_file, [parts.drop, parts.standard], changed, **options)
     for button, file in parts.examples:
-        button.click(partial(on_file, str(file)), None, changed, **options)
+        button.click(partial(on_file, str(file)), parts.standard, changed, **options)
 
 
 def _example_buttons(folder: Path) -> list[tuple[gr.Button, Path]]:

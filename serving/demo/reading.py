@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from serving.client import PlateClient
+from serving.client.standard import standard_of
 from serving.demo.pictures import Pixels, cutout, jpeg_of, marked
 from serving.demo.settings import DemoSettings
 from serving.demo.video import Frame, sampled_frames
@@ -58,6 +59,12 @@ async def read_image(
     client: PlateClient, file: Path, standard: PlateStandard, settings: DemoSettings
 ) -> ReadImage:
     """Read an image file.
+
+    Args:
+        client: Asks the server.
+        file: The image.
+        standard: What the pictures are drawn with where the answer names no known standard.
+        settings: Of the page.
 
     Raises:
         ImageError: The server refuses it.
@@ -131,6 +138,7 @@ def _shown(
     seconds: float = 0.0,
 ) -> ReadImage:
     """The answer with pictures; `pixels` may be smaller than the image that was read."""
+    standard = standard_of(answer, standard)
     height, width = pixels.shape[:2]
     factors = width / answer.width, height / answer.height
     here = [reading.scaled(*factors) for reading in answer.readings]

@@ -32,32 +32,40 @@ def main(arguments: list[str] | None = None) -> int:
         metavar="KEY=VALUE",
         help="change a key of configs/serving/predictor.py; repeatable",
     )
+    parser.add_argument(
+        "--standard",
+        metavar="NAME|FILE",
+        help="the plates to read: the name of a plate standard, or a file with one; default: those "
+        "that the model was trained for",
+    )
     given = parser.parse_args(arguments)
     try:
-        run(given.model, given.set)
+        run(given.model, given.set, given.standard)
     except PlateflowError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
 
 
-def run(model_dir: Path | None, assignments: list[str]) -> None:
+def run(model_dir: Path | None, assignments: list[str], standard: str | None = None) -> None:
     """Serve, and say where.
 
     Args:
-        model_dir: None: the model in use.
+        model_dir: None: the model in use, or the one for the standard.
         assignments: `KEY=VALUE` each.
+        standard: In the place of the config's; None: as the config says.
 
     Raises:
         PlateflowError: The settings, the model or a port cannot be used.
     """
     from serving.predictor.settings import predictor_settings
     from sub_module.engine.config import parse_overrides
-    from sub_module.engine.infer import model_in_use
+    from sub_module.engine.shipped import model_to_open
     from sub_module.settings import Settings
 
-    settings = predictor_settings(parse_overrides(assignments))
-    model_dir = model_dir or model_in_use(Settings().home)
+    changes = {} if standard is None else {"standard": standard}
+    settings = predictor_settings(parse_overrides(assignments) | changes)
+    model_dir, _ = model_to_open(Settings().home, model_dir, settings.standard)
     # After the settings are known to be right: these take a second to import.
     from serving.predictor.logs import configure_logs
     from serving.predictor.server import serve

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 
 from serving.predictor.answer import ImageAnswer
+from sub_module.plates import PlateStandard
 
 Outcome = ImageAnswer | Exception
 
@@ -19,17 +20,25 @@ class Job:
     Attributes:
         data: The image file.
         deadline: In seconds of `time.monotonic`.
+        standard: The plates to read on it; None: the server's own.
         admitted: When it joined the queue, in the same seconds.
         future: Of the event loop that waits for it. Its result is an outcome, also where that is
             an error: nobody may be left to raise it to.
     """
 
-    __slots__ = ("admitted", "data", "deadline", "future", "loop")
+    __slots__ = ("admitted", "data", "deadline", "future", "loop", "standard")
 
-    def __init__(self, data: bytes, deadline: float, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        data: bytes,
+        deadline: float,
+        loop: asyncio.AbstractEventLoop,
+        standard: PlateStandard | None = None,
+    ) -> None:
         """An image that the task running in `loop` waits for."""
         self.data = data
         self.deadline = deadline
+        self.standard = standard
         self.admitted = time.monotonic()
         self.loop = loop
         self.future: asyncio.Future[Outcome] = loop.create_future()

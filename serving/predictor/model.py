@@ -20,10 +20,11 @@ from serving.predictor.settings import PredictorSettings
 
 @dataclass(frozen=True)
 class Asked:
-    """A request's images, and the request, which says how to answer."""
+    """A request's images and whose plates to read, and the request, which says how to answer."""
 
     request: dict[str, Any] | InferRequest
     images: list[bytes]
+    standard: str | None
 
 
 @dataclass(frozen=True)
@@ -79,11 +80,16 @@ class PlateModel(Model):  # type: ignore[misc]
             reason = "the server is stopping" if self.stopping else "the model is not loaded yet"
             raise BusyError(reason, self.settings.limits.retry_after_seconds)
 
-    async def read(self, images: Sequence[bytes]) -> list[ImageAnswer]:
+    async def read(self, images: Sequence[bytes], standard: str | None = None) -> list[ImageAnswer]:
         """Read images within the current request's deadline.
 
+        Args:
+            images: Files.
+            standard: Name of the standard of the plates to read; None: the server's own.
+
         Raises:
-            RequestError: There are too many, one is none, there is no room, or it takes too long.
+            RequestError: There are too many, one is none, there is no such standard, there is no
+                room, or it takes too long.
         """
         limit = self.settings.limits.images_per_request
         if len(images) > limit:
@@ -95,9 +101,9 @@ class PlateModel(Model):  # type: ignore[misc]
             else request.deadline
         )
         if len(images) == 1:
-            answers = [await self.reader.read(images[0], deadline)]
+            answers = [await self.reader.read(images[0], deadline, standard)]
         else:
-            answers = await self.reader.read_all(images, deadline)
+            answers = await self.reader.read_all(images, deadline, standard)
         if request is not None:
             request.timings_ms = answers[0].timings_ms
         return answers
@@ -108,12 +114,13 @@ class PlateModel(Model):  # type: ignore[misc]
         Raises:
             RequestError: It has none.
         """
-        images_of = v2.images_of if isinstance(payload, InferRequest) else v1.images_of
-        return Asked(payload, await parsed(images_of, payload))
+        protocol = v2 if isinstance(payload, InferRequest) else v1
+        images = await parsed(protocol.images_of, payload)
+        return Asked(payload, images, protocol.standard_of(payload))
 
     async def predict(self, asked: Asked, headers: dict[str, str] | None = None) -> Answered:
         """Read the images."""
-        return Answered(asked.request, await self.read(asked.images))
+        return Answered(asked.request, await self.read(asked.images, asked.standard))
 
     def postprocess(
         self, answered: Answered, headers: dict[str, str] | None = None

@@ -29,20 +29,29 @@ def reading_errors() -> dict[int | str, dict[str, Any]]:
     return errors(*_WHY)
 
 
-def body_of(schemas_of: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def body_of(
+    schemas_of: dict[str, dict[str, Any]], query: dict[str, str] | None = None
+) -> dict[str, Any]:
     """FastAPI's `openapi_extra` for a body that the route parses itself, and for our headers.
 
     Args:
         schemas_of: Media type to the JSON schema of the body.
+        query: The texts that the query may hold, by name, and what each says.
     """
     content = {media: {"schema": schema} for media, schema in schemas_of.items()}
     return {
         "requestBody": {"required": True, "content": content},
         "parameters": [
+            *(_text_in_query(name, text) for name, text in (query or {}).items()),
             _header("X-Request-Id", "Stands in the answer and in the log.", "string"),
             _header("X-Deadline-Ms", "How long an answer is of use; 504 after that.", "number"),
         ],
     }
+
+
+def _text_in_query(name: str, text: str) -> dict[str, Any]:
+    schema = {"type": "string"}
+    return {"name": name, "in": "query", "required": False, "description": text, "schema": schema}
 
 
 def _header(name: str, text: str, kind: str) -> dict[str, Any]:

@@ -25,9 +25,11 @@ from serving.predictor.images import DecodedImage, decode, in_full_size
 from serving.predictor.jobs import Job, JobQueue, Outcome
 from serving.predictor.metrics import PredictorMetrics
 from serving.predictor.settings import PredictorSettings
+from serving.predictor.standards import OtherStandards, StandardsReader
 from sub_module.engine.infer import Detector, load_detector
 from sub_module.machine import num_cores
-from sub_module.plates import PlateReading
+from sub_module.plates import PlateReading, PlateStandard
+from sub_module.plates.standards import load_standard
 
 logger = logging.getLogger(__name__)
 # Two plates, of two layouts.
@@ -42,7 +44,7 @@ class PlateReader:
 
     Attributes:
         metrics: What it counts and times.
-        model: `name` and `version` of the model, once started.
+        model: `name`, `version` and `standard` of the model, once started.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class PlateReader:
         self.model: dict[str, str] = {}
         self._settings = settings
         self._model_dir = model_dir
+        self._standards: OtherStandards | None = None
         self._queue = JobQueue(settings.limits.queued_images, self.metrics.queued)
         self._threads: list[threading.Thread] = []
 
@@ -75,28 +78,39 @@ class PlateReader:
 
         Raises:
             ModelError: The model cannot be used.
+            ConfigError: The plate standard cannot.
         """
         # Threads of OpenCV's own would only take the cores from the readers.
         cv2.setNumThreads(1)
-        detectors = [self._detector() for _ in range(num_readers(self._settings))]
+        wanted = self._settings.standard
+        standard = None if wanted is None else load_standard(wanted)
+        detectors = [self._detector(standard) for _ in range(num_readers(self._settings))]
+        self._standards = OtherStandards(detectors[0])
         # A checkpoint has no version but its name.
         version = getattr(detectors[0], "version", self._model_dir.name)
         name = self._settings.model_name
-        self.model = {"name": name, "version": version}
+        self.model = {
+            "name": name,
+            "version": version,
+            "standard": detectors[0].standard.name,
+        }
         self.metrics.model_loaded(name, version, self._queue.capacity)
+        readers = [StandardsReader(detector, self._model_dir) for detector in detectors]
         self._threads = [
-            threading.Thread(target=self._work, args=(detector,), name=f"reader-{n}", daemon=True)
-            for n, detector in enumerate(detectors)
+            threading.Thread(target=self._work, args=(reader,), name=f"reader-{n}", daemon=True)
+            for n, reader in enumerate(readers)
         ]
         for thread in self._threads:
             thread.start()
 
-    async def read(self, data: bytes, deadline: float | None = None) -> ImageAnswer:
+    async def read(
+        self, data: bytes, deadline: float | None = None, standard: str | None = None
+    ) -> ImageAnswer:
         """Read one image; see `read_all`."""
-        return (await self.read_all([data], deadline))[0]
+        return (await self.read_all([data], deadline, standard))[0]
 
     async def read_all(
-        self, images: Sequence[bytes], deadline: float | None = None
+        self, images: Sequence[bytes], deadline: float | None = None, standard: str | None = None
     ) -> list[ImageAnswer]:
         """Read the images of one request.
 
@@ -105,13 +119,15 @@ class PlateReader:
         Args:
             images: Files; see `images.decode`.
             deadline: In seconds of `time.monotonic`; at the latest, and if None, the config's.
+            standard: Name of the standard of the plates to read; None: the server's own.
 
         Raises:
             RequestError: One of them cannot be read, or all of them not now; see its kinds.
         """
         latest = time.monotonic() + self._settings.limits.deadline_seconds
         deadline = latest if deadline is None else min(deadline, latest)
-        jobs = self._admit(images, deadline)
+        plates = None if self._standards is None else await self._standards.find(standard)
+        jobs = self._admit(images, deadline, plates)
         answers: list[ImageAnswer] = []
         try:
             async with asyncio.timeout(deadline - time.monotonic()):
@@ -135,10 +151,10 @@ class PlateReader:
             thread.join(max(0.0, until - time.monotonic()))
         self._queue.done([(job, self._stopping()) for job in self._queue.rest()])
 
-    def _detector(self) -> Detector:
+    def _detector(self, standard: PlateStandard | None) -> Detector:
         engine = self._settings.engine
         detector = load_detector(
-            self._model_dir, engine.threads_per_reader, engine.runtime, engine.precision
+            self._model_dir, engine.threads_per_reader, engine.runtime, engine.precision, standard
         )
         # Runtimes take memory and choose their ways when a graph first runs; most graphs run only
         # where a plate is found.
@@ -147,7 +163,9 @@ class PlateReader:
             detector.predict([image.pixels] * num_images)
         return detector
 
-    def _admit(self, images: Sequence[bytes], deadline: float) -> list[Job]:
+    def _admit(
+        self, images: Sequence[bytes], deadline: float, standard: PlateStandard | None
+    ) -> list[Job]:
         limits = self._settings.limits
         most = min(limits.images_per_request, self._queue.capacity)
         if len(images) > most:
@@ -157,7 +175,7 @@ class PlateReader:
         if not self._threads or self._queue.closed:
             raise self._stopping()
         loop = asyncio.get_running_loop()
-        jobs = [Job(data, deadline, loop) for data in images]
+        jobs = [Job(data, deadline, loop, standard) for data in images]
         if not self._queue.put(jobs):
             raise BusyError(
                 f"the queue is full: {self.queued} of {self._queue.capacity} images wait or are "
@@ -175,20 +193,22 @@ class PlateReader:
         state = "the server is stopping" if self._queue.closed else "the model is not loaded yet"
         return BusyError(state, self._settings.limits.retry_after_seconds)
 
-    def _work(self, detector: Detector) -> None:
+    def _work(self, reader: StandardsReader) -> None:
         """What a thread does, until the queue is closed."""
         batching = self._settings.batching
         max_images, max_wait = batching.max_images, batching.max_wait_ms / 1e3
         while jobs := self._queue.take(max_images, max_wait, len(self._threads)):
             try:
-                outcomes = self._read_batch(detector, jobs)
+                outcomes = self._read_batch(reader, jobs)
             except Exception as error:
                 # A thread that ended would leave its requests, and those after them, waiting.
                 logger.exception("a batch could not be read")
                 outcomes = [(job, let_go(error)) for job in jobs]
             self._queue.done(outcomes)
 
-    def _read_batch(self, detector: Detector, jobs: Sequence[Job]) -> list[tuple[Job, Outcome]]:
+    def _read_batch(
+        self, reader: StandardsReader, jobs: Sequence[Job]
+    ) -> list[tuple[Job, Outcome]]:
         """Decode and read; what is wrong with one image is its own."""
         outcomes: list[tuple[Job, Outcome]] = []
         decoded: list[tuple[Job, DecodedImage, dict[str, float]]] = []
@@ -204,14 +224,14 @@ class PlateReader:
         wanted = [of_job for of_job in decoded if of_job[0].wanted]
         outcomes += [(of_job[0], _too_late()) for of_job in decoded if of_job not in wanted]
         begin = time.monotonic()
-        found = _predict(detector, [image.pixels for _, image, _ in wanted])
+        found = _predict_each(reader, [(job.standard, image.pixels) for job, image, _ in wanted])
         seconds = time.monotonic() - begin
         answers = []
         for (job, image, times), readings in zip(wanted, found, strict=True):
             if isinstance(readings, Exception):
                 outcomes.append((job, readings))
                 continue
-            answers.append(self._answer(image, readings, times | {"read": seconds}))
+            answers.append(self._answer(job, image, readings, times | {"read": seconds}))
             outcomes.append((job, answers[-1]))
         if answers:
             self.metrics.batch_read(answers)
@@ -230,13 +250,18 @@ class PlateReader:
             return let_go(error)
 
     def _answer(
-        self, image: DecodedImage, readings: Sequence[PlateReading], seconds: dict[str, float]
+        self,
+        job: Job,
+        image: DecodedImage,
+        readings: Sequence[PlateReading],
+        seconds: dict[str, float],
     ) -> ImageAnswer:
+        other = {} if job.standard is None else {"standard": job.standard.name}
         return ImageAnswer(
             width=image.width,
             height=image.height,
             readings=tuple(in_full_size(reading, image) for reading in readings),
-            model=self.model,
+            model=self.model | other,
             timings_ms={stage: 1e3 * of_stage for stage, of_stage in seconds.items()},
         )
 
@@ -249,19 +274,33 @@ def num_readers(settings: PredictorSettings) -> int:
     return max(1, num_cores() // (settings.workers * engine.threads_per_reader))
 
 
-def _predict(
-    detector: Detector, images: list[NDArray[np.uint8]]
+def _predict_each(
+    reader: StandardsReader, asked: Sequence[tuple[PlateStandard | None, NDArray[np.uint8]]]
 ) -> list[list[PlateReading] | Exception]:
-    """The readings of each image, or why it has none."""
+    """The readings of each image, or why it has none; those of one standard are read together."""
+    together: dict[str | None, list[int]] = {}
+    for index, (standard, _) in enumerate(asked):
+        together.setdefault(standard.name if standard else None, []).append(index)
+    found: dict[int, list[PlateReading] | Exception] = {}
+    for indices in together.values():
+        standard = asked[indices[0]][0]
+        outcomes = _predict(reader, [asked[index][1] for index in indices], standard)
+        found.update(zip(indices, outcomes, strict=True))
+    return [found[index] for index in range(len(asked))]
+
+
+def _predict(
+    reader: StandardsReader, images: list[NDArray[np.uint8]], standard: PlateStandard | None
+) -> list[list[PlateReading] | Exception]:
     if not images:
         return []
     try:
-        return list(detector.predict(images))
+        return list(reader.predict(images, standard))
     except Exception as error:
         if len(images) == 1:
             logger.exception("an image could not be read")
             return [let_go(error)]
-        return [outcome for image in images for outcome in _predict(detector, [image])]
+        return [outcome for image in images for outcome in _predict(reader, [image], standard)]
 
 
 def _of_image(error: Exception, index: int, num_images: int) -> Exception:

@@ -44,7 +44,7 @@ def register(app: FastAPI, model: PlateModel) -> None:
             data = await _uploaded(request)
         else:
             data = await request.body()
-        (answer,) = await model.read([data])
+        (answer,) = await model.read([data], request.query_params.get("standard"))
         return Response(orjson.dumps(answer.to_dict()), media_type="application/json")
 
     async def metrics() -> Response:
@@ -65,7 +65,8 @@ def register(app: FastAPI, model: PlateModel) -> None:
         responses=reading_errors(),
         openapi_extra=body_of(
             dict.fromkeys((*media, "application/octet-stream"), _BINARY)
-            | {"multipart/form-data": _UPLOAD}
+            | {"multipart/form-data": _UPLOAD},
+            query={"standard": schemas.STANDARD},
         ),
     )
     app.add_api_route("/metrics", metrics, response_class=PlainTextResponse)

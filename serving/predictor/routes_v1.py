@@ -35,7 +35,7 @@ def register(app: FastAPI, model: PlateModel) -> None:
         response, _ = await model(await parsed(parse_json, await request.body()))
         return Response(orjson.dumps(response), media_type="application/json")
 
-    body = {"anyOf": [inline(schemas.Instances), inline(schemas.Data)]}
+    body = {"anyOf": [inline(schemas.Instances), inline(schemas.OneImage)]}
     app.add_api_route("/v1/models", models, tags=["V1"])
     app.add_api_route(f"/v1/models/{model.name}", ready, responses=errors(503), tags=["V1"])
     app.add_api_route(

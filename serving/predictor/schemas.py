@@ -7,6 +7,11 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field
 
 Point = tuple[float, float]
+# What every protocol may say beside the images.
+STANDARD = (
+    "The plates to read, where the model can read them: the name of a plate standard, such as br; "
+    "default: those that the server was started for."
+)
 
 
 class Plate(BaseModel):
@@ -24,6 +29,8 @@ class Plate(BaseModel):
     serial: str
     text: str = Field(description="The whole text in reading order.")
     score: float = Field(ge=0, le=1)
+    raw: str = Field(description="The text before a grammar chose among characters alike.")
+    grammar: str = Field(description="Which grammar the text follows; empty: none.")
 
 
 class ImageSize(BaseModel):
@@ -38,6 +45,7 @@ class ModelVersion(BaseModel):
 
     name: str
     version: str
+    standard: str = Field(description="Name of the standard of the plates that it read.")
 
 
 class Answer(BaseModel):
@@ -77,6 +85,13 @@ class Instances(BaseModel):
     """Several images."""
 
     instances: list[Image | Data] = Field(min_length=1)
+    standard: str | None = Field(default=None, description=STANDARD)
+
+
+class OneImage(Data):
+    """One image, without a list round it."""
+
+    standard: str | None = Field(default=None, description=STANDARD)
 
 
 class Predictions(BaseModel):
@@ -113,7 +128,7 @@ class InferRequest(BaseModel):
     id: str | None = None
     inputs: list[ImageTensor] = Field(min_length=1, max_length=1)
     outputs: list[WantedOutput] | None = None
-    parameters: dict[str, Any] | None = None
+    parameters: dict[str, Any] | None = Field(default=None, description=f"`standard`: {STANDARD}")
 
 
 class ReadingsTensor(BaseModel):

@@ -49,6 +49,7 @@ class PredictorSettings(Part):
     http_port: Port
     grpc_port: Port | None
     workers: Count
+    standard: str | None
     engine: Engine
     batching: Batching
     limits: Limits

@@ -44,6 +44,29 @@ def images_of(body: Any) -> list[bytes]:
     return [_image_of(instance, f"instances[{i}]") for i, instance in enumerate(instances)]
 
 
+def standard_of(body: Any) -> str | None:
+    """The name of the plate standard that a V1 request asks for: `{"standard": "br", ...}`.
+
+    Args:
+        body: One that `images_of` took.
+
+    Raises:
+        RequestError: It is no text.
+    """
+    return checked_standard(body.get("standard"), "standard")
+
+
+def checked_standard(name: Any, where: str) -> str | None:
+    """The name of a plate standard, as a request says it.
+
+    Raises:
+        RequestError: It is no text.
+    """
+    if name is None or isinstance(name, str):
+        return name
+    raise RequestError(f"{where}: expected a string, got {type(name).__name__}")
+
+
 def _image_of(instance: Any, where: str) -> bytes:
     match instance:
         case {"image": {"b64": text}}:

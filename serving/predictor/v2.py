@@ -13,11 +13,11 @@ from typing import Any
 
 import orjson
 from kserve import InferInput, InferOutput, InferRequest, InferResponse
-from kserve.protocol.infer_type import RequestedOutput
+from kserve.protocol.infer_type import RequestedOutput, to_http_parameters
 
 from serving.predictor.answer import ImageAnswer
 from serving.predictor.errors import RequestError
-from serving.predictor.v1 import from_base64, parse_json
+from serving.predictor.v1 import checked_standard, from_base64, parse_json
 
 SERVER_NAME = "plateflow"
 EXTENSIONS = ["binary_tensor_data"]
@@ -136,6 +136,17 @@ def images_of(request: InferRequest) -> list[bytes]:
         if output.name != OUTPUT:
             raise RequestError(f"outputs: there is only `{OUTPUT}`, not {output.name!r:.60}")
     return images
+
+
+def standard_of(request: InferRequest) -> str | None:
+    """The name of the plate standard that a V2 request asks for: its parameter `standard`.
+
+    Raises:
+        RequestError: It is no text.
+    """
+    # Of gRPC, kserve hands messages on.
+    parameters = to_http_parameters(request.parameters or {})
+    return checked_standard(parameters.get("standard"), "parameters.standard")
 
 
 def _from_data(entry: Any, where: str) -> bytes:

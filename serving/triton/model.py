@@ -6,6 +6,10 @@ import json
 from pathlib import Path
 
 from sub_module.export.runtime import OnnxDetector
+from sub_module.plates.standards import load_standard
+
+# Beside an exported model where it is to read other plates than it was trained for.
+STANDARD_FILE = "standard.json"
 
 
 def parameters_of(args: dict[str, str]) -> dict[str, str]:
@@ -29,10 +33,12 @@ def detector_of(args: dict[str, str]) -> OnnxDetector:
     Raises:
         ModelError: It cannot be used.
     """
-    parameters = parameters_of(args)
+    parameters, model_dir = parameters_of(args), model_dir_of(args)
+    standard = model_dir.with_name(STANDARD_FILE)
     return OnnxDetector(
-        model_dir_of(args),
+        model_dir,
         num_threads=int(parameters["threads"]),
         runtime=parameters["runtime"],
         precision=parameters["precision"],
+        standard=load_standard(str(standard)) if standard.is_file() else None,
     )

@@ -48,8 +48,14 @@ class TritonPythonModel:
         settings = read_settings(model_dir_of(args))
         detector = detector_of(args)
         self._networks = _AfterDetector(detector.networks)
-        self._reader = build_reader(settings["model"], detector.standard, self._networks)
-        self._model = {"name": parameters_of(args)["model_name"], "version": detector.version}
+        self._reader = build_reader(
+            settings["model"], detector.standard, self._networks, detector.trained
+        )
+        self._model = {
+            "name": parameters_of(args)["model_name"],
+            "version": detector.version,
+            "standard": detector.standard.name,
+        }
         config = json.loads(args["model_config"])
         self._detected = [entry["name"] for entry in config["input"][2:]]
 

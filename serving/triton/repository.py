@@ -10,10 +10,12 @@ from typing import Any, Literal
 from serving.predictor.reader import num_readers
 from serving.predictor.settings import PredictorSettings
 from serving.triton import pbtxt
+from serving.triton.model import STANDARD_FILE
 from serving.triton.pbtxt import Tensor
 from sub_module.errors import ConfigError, ModelError
 from sub_module.export.runtime import FLOAT32, OnnxDetector, read_settings
-from sub_module.files import appearing, write_bytes, write_text
+from sub_module.files import appearing, write_bytes, write_json, write_text
+from sub_module.plates.standards import load_standard
 
 Backend = Literal["python", "onnxruntime"]
 
@@ -68,14 +70,17 @@ def render(
 
     Raises:
         ModelError: The model cannot be used, or cannot be served so.
-        ConfigError: A setting that Triton cannot have.
+        ConfigError: A setting that Triton cannot have, or no such plate standard.
         OSError: `out` holds something, or cannot be written.
     """
     engine = settings.engine
     if backend == "onnxruntime" and not engine.runtime.startswith("onnxruntime"):
         raise ConfigError(f"engine.runtime: {engine.runtime!r}, with the backend onnxruntime")
     # What is wrong with a model is better said here than in Triton's log.
-    detector = OnnxDetector(model_dir, engine.threads_per_reader, engine.runtime, engine.precision)
+    standard = None if settings.standard is None else load_standard(settings.standard)
+    detector = OnnxDetector(
+        model_dir, engine.threads_per_reader, engine.runtime, engine.precision, standard
+    )
     graph = _detector_graph(model_dir, detector.precision)
     fixed = engine.model_copy(update={"precision": detector.precision})
     settings = settings.model_copy(update={"engine": fixed})
@@ -84,6 +89,9 @@ def render(
         _write_preprocessing(root / f"{name}_preprocessing", graph, settings)
         _write_detector(root / f"{name}_detector", graph, settings, backend, model_dir)
         _write_reading(root / f"{name}_reading", graph, settings, model_dir)
+        if standard is not None:
+            plates = {"plates": standard.to_config()}
+            write_json(root / f"{name}_reading" / "1" / STANDARD_FILE, plates)
         _write_ensemble(root / name, graph, settings)
 
 

@@ -41,7 +41,11 @@ def model_in_use(home: Path) -> Path:
 
 
 def load_detector(
-    path: Path, num_threads: int = 2, runtime: str = "onnxruntime", precision: str = FLOAT32
+    path: Path,
+    num_threads: int = 2,
+    runtime: str = "onnxruntime",
+    precision: str = FLOAT32,
+    standard: PlateStandard | None = None,
 ) -> Detector:
     """Load a model to read with.
 
@@ -52,16 +56,18 @@ def load_detector(
             on a GPU where there is one, and nothing else does.
         precision: Of an exported model: `float32`, a variant that it has, or `auto`, the fastest of
             those. A checkpoint is read with in float32.
+        standard: The plates to read; None: those that the model was trained for.
 
     Raises:
         ModelError: There is no such model, it is damaged, or not of this software; the runtime is
-            not installed, or cannot read such a model.
+            not installed, or cannot read such a model; the model lacks a layout or a character of
+            the standard.
     """
     if path.is_dir() or path.name == SETTINGS_FILE:
         model_dir = path if path.is_dir() else path.parent
         if runtime == "torch":
             raise ModelError(f"{model_dir}: an exported model, and torch reads checkpoints only")
-        return OnnxDetector(model_dir, num_threads, runtime, precision)
+        return OnnxDetector(model_dir, num_threads, runtime, precision, standard)
     # Importing torch takes seconds, which reading with an exported model does not need.
     import torch
 
@@ -71,6 +77,8 @@ def load_detector(
     model = load_model(path)
     if precision not in (FLOAT32, AUTO):
         raise ModelError(f"{path}: a checkpoint has no precision {precision!r}; export it first")
+    if standard is not None:
+        model.read_as(standard)
     if torch.cuda.is_available():
         model.cuda()
     return model

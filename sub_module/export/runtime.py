@@ -30,6 +30,7 @@ class OnnxDetector:
 
     Attributes:
         standard: The plates that it reads.
+        trained: The plates that it was trained for.
         networks: Its graphs.
         precision: Of its graphs.
         version: 12 hexadecimal digits of a hash of the graphs and settings that it reads with.
@@ -41,6 +42,7 @@ class OnnxDetector:
         num_threads: int = 2,
         runtime: str = "onnxruntime",
         precision: str = FLOAT32,
+        standard: PlateStandard | None = None,
     ) -> None:
         """Load settings and graphs.
 
@@ -49,22 +51,29 @@ class OnnxDetector:
             num_threads: CPU threads of each graph.
             runtime: One of `engines.RUNTIMES`.
             precision: `float32`, a variant that the model has, or `auto`.
+            standard: The plates to read; None: those that it was trained for.
 
         Raises:
             ModelError: A file is missing or damaged, or made by another format; the model has no
-                such variant; the runtime is not installed.
+                such variant; the runtime is not installed; the model lacks a layout or a character
+                of the standard.
         """
         settings = read_settings(model_dir)
         try:
-            self.standard = PlateStandard.from_config(settings["standard"])
+            self.trained = PlateStandard.from_config(settings["standard"])
+            self.standard = standard or self.trained
             variants = settings.get("variants", {})
             self.precision = _chosen(precision, runtime, variants, model_dir)
             noted = {FLOAT32: settings, **variants}[self.precision]["graphs"]
             files = {name: noted[name] for name in graph_names(settings["model"])}
+            if self.standard != self.trained:
+                settings = {**settings, "standard": self.standard.to_config()}
             self.version = _version(settings, files)
             graphs = {name: _content(model_dir, file) for name, file in files.items()}
             self.networks = load_networks(runtime, graphs, num_threads)
-            self._reader = build_reader(settings["model"], self.standard, self.networks)
+            self._reader = build_reader(
+                settings["model"], self.standard, self.networks, self.trained
+            )
         except ModelError:
             raise
         except (PlateflowError, KeyError, TypeError, ValueError, AttributeError) as error:

@@ -9,7 +9,7 @@ from difflib import SequenceMatcher
 from itertools import zip_longest
 from typing import Literal
 
-from sub_module.plates.geometry import box_iou
+from sub_module.metrics.matching import matched
 from sub_module.plates.reading import PlateReading
 
 Outcome = Literal["right", "wrong", "missed", "false"]
@@ -98,19 +98,16 @@ def score_readings(
 def _match(
     image: int, plates: Sequence[PlateReading], readings: Sequence[PlateReading], iou: float
 ) -> Iterator[Match]:
-    left = set(range(len(plates)))
-    for r in sorted(range(len(readings)), key=lambda r: -readings[r].score):
-        overlaps = {p: box_iou(plates[p].box, readings[r].box) for p in sorted(left)}
-        best = max(overlaps, key=lambda p: overlaps[p], default=None)
-        if best is None or overlaps[best] < iou:
-            yield Match(image, None, r, "false")
-            continue
-        left.remove(best)
-        same_layout = plates[best].layout == readings[r].layout
-        right = same_layout and plates[best].text == readings[r].text
-        yield Match(image, best, r, "right" if right else "wrong")
-    for p in sorted(left):
-        yield Match(image, p, None, "missed")
+    boxes = [plate.box for plate in plates], [reading.box for reading in readings]
+    for plate, reading in matched(*boxes, [reading.score for reading in readings], iou):
+        if plate is None:
+            yield Match(image, None, reading, "false")
+        elif reading is None:
+            yield Match(image, plate, None, "missed")
+        else:
+            same_layout = plates[plate].layout == readings[reading].layout
+            right = same_layout and plates[plate].text == readings[reading].text
+            yield Match(image, plate, reading, "right" if right else "wrong")
 
 
 def _aligned(truth: str, text: str) -> Iterator[tuple[str, str]]:

@@ -46,8 +46,19 @@ class PlateModel(BaseModel):  # type: ignore[misc]
         """
         super().__init__()
         self.standard = PlateStandard.from_config(plates)
-        config = {**model_config, "type": type(self).__name__}
-        self.reader = build_reader(config, self.standard, _TorchNetworks(self))
+        self._trained = self.standard
+        self._config = {**model_config, "type": type(self).__name__}
+        self.reader = build_reader(self._config, self.standard, _TorchNetworks(self))
+
+    def read_as(self, standard: PlateStandard) -> None:
+        """From now on read the plates of another standard than the one it was trained for.
+
+        Raises:
+            ModelError: The model lacks a layout or a character of it.
+        """
+        networks = _TorchNetworks(self)
+        self.reader = build_reader(self._config, standard, networks, self._trained)
+        self.standard = standard
 
     @property
     def categories(self) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sub_module.errors import ConfigError
+from sub_module.errors import ConfigError, ModelError
 from sub_module.plates import PlateStandard
 from sub_module.plates.instances import Findings
 
@@ -57,7 +57,10 @@ def graph_names(model_config: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def build_reader(
-    model_config: Mapping[str, Any], standard: PlateStandard, networks: Networks
+    model_config: Mapping[str, Any],
+    standard: PlateStandard,
+    networks: Networks,
+    trained: PlateStandard | None = None,
 ) -> Reader:
     """The reader of a model family, over its graphs.
 
@@ -65,13 +68,41 @@ def build_reader(
         model_config: `model` of a config.
         standard: The plates to read.
         networks: Who runs the graphs.
+        trained: The plates that the graphs were trained for, which say what their outputs mean;
+            None: those to read.
 
     Raises:
         ConfigError: The type is unknown.
+        ModelError: The graphs know too little for these plates (`what_is_missing`).
         PlateflowError, KeyError, TypeError, ValueError: The config does not fit the family.
     """
-    reader: Reader = _reading_module(model_config).build(model_config, standard, networks)
+    if trained is not None:
+        missing = what_is_missing(trained, standard)
+        if missing is not None:
+            raise ModelError(
+                f"a model trained for the plate standard {trained.name} cannot read "
+                f"{standard.name}: {missing}"
+            )
+    reader: Reader = _reading_module(model_config).build(
+        model_config, standard, networks, trained or standard
+    )
     return reader
+
+
+def what_is_missing(trained: PlateStandard, standard: PlateStandard) -> str | None:
+    """Why a model that was trained for one plate standard cannot read another; None: it can.
+
+    It can where it knows each layout, by name, with as many rows, and each character.
+    """
+    known = {layout.name: layout for layout in trained.layouts}
+    for layout in standard.layouts:
+        if layout.name not in known:
+            return f"it knows no layout {layout.name}, only: {', '.join(known)}"
+        rows, known_rows = len(layout.rows), len(known[layout.name].rows)
+        if rows != known_rows:
+            return f"its layout {layout.name} has rows: {known_rows}, not {rows}"
+    unknown = [character for character in standard.alphabet if character not in trained.alphabet]
+    return f"it knows no character {''.join(unknown)}" if unknown else None
 
 
 def _reading_module(model_config: Mapping[str, Any]) -> ModuleType:

@@ -33,7 +33,8 @@ def terminal_plate(reading: PlateReading, standard: PlateStandard) -> str:
     ╰───────────╯
     ```
 
-    A text that does not fit the layout's slots is drawn as one row.
+    A text that does not fit the layout's slots, or that its rows may share in several ways (of a
+    reading only the whole text is known), is drawn as one row.
 
     Returns:
         Lines of equal width without a trailing newline.
@@ -47,10 +48,21 @@ def terminal_plate(reading: PlateReading, standard: PlateStandard) -> str:
     return "\n".join([f"╭{'─' * inner}╮", *lines, f"╰{'─' * inner}╯"])
 
 
+def text_of(reading: PlateReading) -> str:
+    """The text with the grammar that it follows, and as the characters say it if that differs.
+
+    `AB123CD`, `AB123CD (IT)`, or `AB123CD (IT; raw A8123CD)`.
+    """
+    notes = [reading.grammar] if reading.grammar else []
+    if reading.raw != reading.text:
+        notes.append(f"raw {reading.raw}")
+    return f"{reading.text} ({'; '.join(notes)})" if notes else reading.text
+
+
 def annotate(
     image: npt.NDArray[np.uint8], readings: Sequence[PlateReading], standard: PlateStandard
 ) -> npt.NDArray[np.uint8]:
-    """A copy of the picture with each plate's outline and, beside it, its text and score.
+    """A copy of the picture with each plate's outline and, beside it, `text_of` it and its score.
 
     Ground truth (score 1) is shown without a score.
     Line width and letters grow with the picture. A dot marks the plate's own top left corner.
@@ -102,24 +114,25 @@ def outlined(
 
 
 def _rows(reading: PlateReading, layout: Layout) -> list[str]:
-    characters = _characters(reading, layout)
-    if characters is None:
-        return [" ".join(reading.text)]
-    rest = iter(characters)
-    rows = []
+    ways = {_set_in_rows(filling, layout) for filling in _fillings_of(reading, layout)}
+    return list(ways.pop()) if len(ways) == 1 else [" ".join(reading.text)]
+
+
+def _set_in_rows(characters: Sequence[str | None], layout: Layout) -> tuple[str, ...]:
+    """The lines of a plate whose slots hold these characters."""
+    rest, rows = iter(characters), []
     for row in layout.rows:
         groups = [" ".join(filter(None, (next(rest) for _ in group.slots))) for group in row.groups]
         rows.append(_GROUP_GAP.join(filter(None, groups)))
-    return rows
+    return tuple(rows)
 
 
-def _characters(reading: PlateReading, layout: Layout) -> list[str | None] | None:
-    """One entry a slot (None: left out) that gives the reading; None if no filling does."""
+def _fillings_of(reading: PlateReading, layout: Layout) -> Iterator[list[str | None]]:
+    """Whatever gives the reading: one entry a slot each (None: left out)."""
     fields = {name: getattr(reading, name) for name in FIELDS}
     for filling in _fillings(layout.slots, reading.text):
         if layout.fields_of(filling) == fields:
-            return filling
-    return None
+            yield filling
 
 
 def _fillings(slots: Sequence[Slot], text: str) -> Iterator[list[str | None]]:
@@ -154,7 +167,9 @@ def _label(
 ) -> None:
     """Text on a filled box: above the plate if there is room, else below, always in the picture."""
     width_px, height_px = draw.im.size
-    text = reading.text if reading.score == 1 else f"{reading.text} {reading.score:.2f}"
+    text = text_of(reading)
+    if reading.score != 1:
+        text = f"{text} {reading.score:.2f}"
     font = _font(max(14, max(width_px, height_px) / 32))
     room = (width_px - 2 * gap_px) / font.getlength(text)
     if room < 1:

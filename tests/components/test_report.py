@@ -7,7 +7,6 @@ import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -20,50 +19,12 @@ from components.report.run_files import read_files
 from components.report.samples import sample
 from sub_module.errors import PlateflowError
 from tests.components.finished_run import STANDARD, make_run, reading_of, write
-
-
-class _Page(HTMLParser):
-    """Tags, text and whatever would be fetched."""
-
-    _VOID = frozenset({"meta", "img", "br"})
-
-    def __init__(self, page: Path) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.fetched: list[str] = []
-        self.num: dict[str, int] = {}
-        self.text = ""
-        self.feed(page.read_text("utf-8"))
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.text += " "
-        self.num[tag] = self.num.get(tag, 0) + 1
-        if tag not in self._VOID:
-            self.open.append(tag)
-        for name, value in attrs:
-            if name in ("src", "href", "xlink:href") and not (value or "").startswith(
-                ("data:image/jpeg;base64,", "#")
-            ):
-                self.fetched.append(f"{tag} {name}={value}")
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.handle_starttag(tag, attrs)
-        if tag not in self._VOID:
-            self.handle_endtag(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-        self.text += " "
-
-    def handle_data(self, data: str) -> None:
-        if self.open and self.open[-1] != "style":
-            self.text += data
+from tests.components.html_page import Page
 
 
 def test_the_page_is_one_whole_file_that_fetches_nothing(tmp_path: Path) -> None:
     path = write_report(make_run(tmp_path / "runs" / "r"))
-    page = _Page(path)
+    page = Page(path)
     assert path == tmp_path / "runs" / "r" / "report.html"
     assert page.open == []
     assert page.fetched == []
@@ -72,7 +33,7 @@ def test_the_page_is_one_whole_file_that_fetches_nothing(tmp_path: Path) -> None
 
 
 def test_the_page_shows_what_the_run_achieved(tmp_path: Path) -> None:
-    page = _Page(write_report(make_run(tmp_path / "runs" / "r")))
+    page = Page(write_report(make_run(tmp_path / "runs" / "r")))
     text = " ".join(page.text.split())
     assert "87.5 %" in text
     assert "21 of 24 plates in 24 unseen images" in text
@@ -84,13 +45,13 @@ def test_the_page_shows_what_the_run_achieved(tmp_path: Path) -> None:
     assert "train.max_epochs=3" in text
     assert "annotation set ann-v3 training set train-v7" in text
     assert "in the store gs://plates/models/r/onnx-1" in text
-    assert page.num["svg"] == 4 + 1
+    assert page.num["svg"] == 4 + 1 + 1, "training, precision, reliability"
     assert page.num["img"] == 2 + 1 + 1 + 12 + 2
 
 
 def test_the_page_shows_what_was_evaluated(tmp_path: Path) -> None:
     path = write_report(make_run(tmp_path / "runs" / "r"))
-    text = " ".join(_Page(path).text.split())
+    text = " ".join(Page(path).text.split())
     assert "runs/r/train/best.pth PlateNet \N{EN DASH} 0.883 \N{EN DASH} 0.9834 0.01 chosen" in text
     assert "searches/t/4/best.pth MaskRCNNSwin 7 0.883 0.8125 0.97 0.01" in text
     assert text.count("chosen") == 2, "the best, and the heading that says whose curves they are"
@@ -135,7 +96,7 @@ def test_run_on_a_cluster_is_known_by_its_steps(tmp_path: Path) -> None:
         file = run_dir / f"steps/{component}.json"
         overrides = {"train.lr": 0.5} if component == "record" else {}
         write(file, {**json.loads(file.read_text()), "commit": commit, "overrides": overrides})
-    text = _Page(write_report(run_dir)).text
+    text = Page(write_report(run_dir)).text
     assert "plate_training, version v1" in text
     assert "train.lr=0.5" in text
     assert "a1b2c3d, c0ffee0" in text
@@ -232,7 +193,7 @@ def test_what_is_not_there_is_left_out(
     run_dir = make_run(tmp_path / "runs" / "r")
     change(run_dir)
     path = write_report(run_dir)
-    page = _Page(path)
+    page = Page(path)
     assert page.open == [], reason
     assert shown in " ".join(page.text.split()), reason
     assert absent not in path.read_text("utf-8"), reason
@@ -275,10 +236,10 @@ def test_what_the_record_step_left_out_is_listed(tmp_path: Path) -> None:
     run_dir = make_run(tmp_path / "runs" / "r", num_images=1)
     file = run_dir / "record/rejected.json"
     write(file, [])
-    assert "Left out" not in _Page(write_report(run_dir)).text
+    assert "Left out" not in Page(write_report(run_dir)).text
     rejected = [{"file": f"{n}.json", "reason": f"shape {n}: <b>"} for n in range(25)]
     write(file, rejected)
-    page = _Page(write_report(run_dir))
+    page = Page(write_report(run_dir))
     text = " ".join(page.text.split())
     assert "0.json shape 0: <b> 1.json" in text
     assert f"25 files of the annotation set in all: {file}" in text

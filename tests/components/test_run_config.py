@@ -52,3 +52,9 @@ def test_every_key_is_a_figure() -> None:
     assert config["evaluate"]["keys"] == list(METRICS)
     assert set(METRICS) < set(FIGURES)
     assert tuple(scores_of(Evaluation(0.5, 0.5, score_readings([], []), (), ()))) == FIGURES
+
+
+def test_calibration_of_a_model_that_takes_none() -> None:
+    with pytest.raises(ConfigError, match=r"evaluate\.calibrate: model\.reading"):
+        run_config("mask_rcnn_nano", {"evaluate.calibrate": True})
+    assert run_config("plate_training", {"evaluate.calibrate": True})["evaluate"]["calibrate"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from dataset_tools.draw import dataset as drawing
+from dataset_tools.draw.effects import EFFECTS
 from dataset_tools.draw.settings import check_settings
 from dataset_tools.labelme import read_annotation
 from sub_module.errors import ConfigError, DataError
@@ -19,6 +21,8 @@ from sub_module.plates.assemble import assemble_plates
 from tests.dataset_tools.drawn import digests, draw
 from tests.standards import kr_standard, tiny_standard
 from tests.sub_module.small import DATASET
+
+ALL = dict.fromkeys(EFFECTS, 1.0)
 
 
 def test_the_same_seed_gives_the_same_bytes_whatever_the_processes(tmp_path: Path) -> None:
@@ -142,7 +146,20 @@ def test_what_cannot_be_drawn_is_refused(tmp_path: Path) -> None:
         ("plate_width", [0.5, 0.4]),
         ("plate_width", [0.2, 1.1]),
         ("plate_width", [0.2]),
+        ("min_width_px", 4),
+        ("min_width_px", 24.5),
         ("max_yaw", 90.0),
+        ("mild", 1.5),
+        ("distance", [1.0, 6.0]),
+        ("distance", [6.0, 2.0]),
+        ("layouts", ["one_line"]),
+        ("layouts", {}),
+        ("layouts", {"one_line": 0.0}),
+        ("layouts", {"one_line": -1.0}),
+        ("strokes", 2.0),
+        ("cars", -0.5),
+        ("exposure", [0.0, 1.0]),
+        ("exposure", 1.0),
         ("max_roll", float("nan")),
         ("fonts", []),
         ("fonts", "DejaVuSans.ttf"),
@@ -155,6 +172,10 @@ def test_what_cannot_be_drawn_is_refused(tmp_path: Path) -> None:
         ("jpeg_quality", [45, 101]),
         ("max_patches", -1),
         ("max_distractors", 2.5),
+        ("hard_negatives", -1),
+        ("clean", "some"),
+        ("effects", ["rain"]),
+        ("effects", {"rain": 1.5}),
     ],
 )
 def test_settings_that_cannot_be_drawn_with(name: str, value: Any, tmp_path: Path) -> None:
@@ -171,8 +192,9 @@ def test_settings_that_cannot_be_drawn_with(name: str, value: Any, tmp_path: Pat
         {"num_plates": [0, 0, 0, 1.0], "max_yaw": 80, "max_pitch": 80, "max_roll": 180},
         {"shadow": 1, "blur": 1, "noise": 1, "max_blur": 1, "max_noise": 255},
         {"image_sizes": [[64, 300], [500, 64]], "max_patches": 9, "max_distractors": 9},
+        {"image_sizes": [[64, 64], [500, 64]], "cars": 1, "hard_negatives": 9, "effects": ALL},
     ],
-    ids=["tiny", "turned", "spoilt", "narrow"],
+    ids=["tiny", "turned", "spoilt", "narrow", "crowded"],
 )
 def test_the_ends_of_what_is_allowed_are_drawn(changes: dict[str, Any], tmp_path: Path) -> None:
     draw(tmp_path / "set", 30, settings={**DATASET["draw"], **changes})
@@ -180,6 +202,17 @@ def test_the_ends_of_what_is_allowed_are_drawn(changes: dict[str, Any], tmp_path
     assert len(label_files) == 30
     for label_file in label_files:
         read_annotation(label_file, kr_standard())
+
+
+def test_names_that_there_are_not_are_refused() -> None:
+    settings = DATASET["draw"]
+    with pytest.raises(ConfigError, match=r"draw\.layouts: kr has no layout 'captioned'"):
+        check_settings(dict(settings, layouts={"captioned": 1.0}), kr_standard())
+    with pytest.raises(ConfigError, match=r"draw\.effects: no effect 'snow'; there are dirt, "):
+        check_settings(dict(settings, effects={"snow": 1.0}), kr_standard())
+    layout = replace(kr_standard().layouts[0], furniture=(("tinsel", 1.0),))
+    with pytest.raises(ConfigError, match=r"no furniture 'tinsel'"):
+        check_settings(settings, replace(kr_standard(), layouts=(layout,)))
 
 
 def test_a_missing_setting_and_fonts_that_are_none(tmp_path: Path) -> None:

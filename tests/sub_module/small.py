@@ -26,8 +26,14 @@ SAMPLES: dict[str, Any] = {
     "crops_per_plate": 1,
     "strips_per_row": 1,
     "empty_crops_per_image": 1,
+    "empty_strips_per_image": 0,
+    "empty_tries": 1,
+    "turned_crops": 0.0,
+    "turned_strips": 0.0,
     "crop_jitter": 0.1,
     "strip_jitter": 0.03,
+    "strip_margin": [0.0, 0.0],
+    "strip_gamma": [1.0, 1.0],
 }
 
 

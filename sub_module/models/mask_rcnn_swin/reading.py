@@ -55,9 +55,12 @@ def canvas_size(values: Sequence[int]) -> tuple[int, int]:
 
 
 def build(
-    model_config: Mapping[str, Any], standard: PlateStandard, networks: Networks
+    model_config: Mapping[str, Any],
+    standard: PlateStandard,
+    networks: Networks,
+    trained: PlateStandard,
 ) -> MaskRCNNReader:
-    """A reader from `model` of a config.
+    """A reader from `model` of a config; see `models.reader.build_reader`.
 
     Raises:
         ConfigError: The canvas does not suit the networks, or a number is out of its range.
@@ -65,7 +68,7 @@ def build(
     """
     size = canvas_size(model_config["input_size"])
     check_reading(model_config)
-    return MaskRCNNReader(standard, size, networks, **model_config["reading"])
+    return MaskRCNNReader(standard, trained, size, networks, **model_config["reading"])
 
 
 class MaskRCNNReader:
@@ -74,6 +77,7 @@ class MaskRCNNReader:
     def __init__(
         self,
         standard: PlateStandard,
+        trained: PlateStandard,
         size: tuple[int, int],
         networks: Networks,
         min_score: float,
@@ -83,14 +87,17 @@ class MaskRCNNReader:
 
         Args:
             standard: The plates to read.
+            trained: Those that the networks were trained for.
             size: (width, height) of the canvas that an image is fitted to.
             networks: Run `detect`: (1, 3, height, width) uint8 to boxes (n, 4) in pixels of the
-                canvas, labels (n,) from 1 in the order of the standard's classes, scores (n,) and
+                canvas, labels (n,) from 1 in the order of the classes of `trained`, scores (n,) and
                 masks (n, 28, 28), the probability of each cell of the box.
             min_score: Instances below this take no part in a reading.
             overlap: See `read_instances`.
         """
         self._standard = standard
+        self._trained = trained
+        self._names = _names_in(standard, trained)
         self._size = size
         self._networks = networks
         self._min_score = min_score
@@ -123,17 +130,17 @@ class MaskRCNNReader:
         canvas = letterbox(image, self._size).transpose(2, 0, 1)[None]
         outputs = self._networks.run("detect", np.ascontiguousarray(canvas))
         boxes, labels, scores, masks = outputs
-        num_classes = len(self._standard.classes)
+        num_classes = len(self._trained.classes)
         if not ((labels >= 1) & (labels <= num_classes)).all():
             raise ModelError(
                 f"the graph detect finds classes from {labels.min()} to {labels.max()}, but the "
-                f"plate standard {self._standard.name} has {num_classes}"
+                f"plate standard {self._trained.name} has {num_classes}"
             )
         boxes = boxes / fit_scale(image.shape, self._size)
         limits = np.array(image.shape[1::-1] * 2, np.float32)
         kept, polygons = [], []
         for index, (box, mask) in enumerate(zip(boxes, masks, strict=True)):
-            polygon = outline(mask, box)
+            polygon = outline(mask, box) if self._names[labels[index] - 1] else None
             if polygon is None:
                 continue
             polygon = np.clip(polygon, 0, limits[:2])
@@ -141,8 +148,21 @@ class MaskRCNNReader:
                 kept.append(index)
                 polygons.append(polygon)
         inside = np.clip(boxes[kept], 0, limits).astype(np.float32).reshape(-1, 4)
-        names = tuple(self._standard.classes[label - 1] for label in labels[kept])
+        names = tuple(self._names[label - 1] for label in labels[kept])
         return Instances(names, scores[kept].astype(np.float32), inside, tuple(polygons))
+
+
+def _names_in(standard: PlateStandard, trained: PlateStandard) -> tuple[str, ...]:
+    """What one standard calls each class of another; empty where it has none such."""
+    if standard.classes == trained.classes:
+        return standard.classes
+    own_boards = {layout.name: layout.label for layout in standard.layouts}
+    names = {layout.label: own_boards.get(layout.name, "") for layout in trained.layouts}
+    names |= {label: label for label in trained.group_labels if label in standard.group_labels}
+    for character in trained.alphabet:
+        known = character in standard.alphabet
+        names[trained.label_of(character)] = standard.label_of(character) if known else ""
+    return tuple(names.get(label, "") for label in trained.classes)
 
 
 def outline(mask: Floats, box: NDArray[np.floating]) -> Floats | None:

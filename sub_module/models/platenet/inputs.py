@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sub_module.errors import ConfigError
+from sub_module.plates.standard import PlateBox
 
 # Pixels of the detector's input a cell of its heat map.
 STRIDE = 8
@@ -79,6 +80,14 @@ class InputSizes:
         """A crop's region in plate coordinates."""
         m = self.crop_margin
         return -m, -m, 1 + m, 1 + m
+
+
+def enlarged(box: PlateBox, margin: float) -> PlateBox:
+    """A region of a plate once that plate is enlarged on each side by a share of itself."""
+    if not margin:
+        return box
+    x1, y1, x2, y2 = (-margin + (1 + 2 * margin) * value for value in box)
+    return x1, y1, x2, y2
 
 
 def _size(values: Sequence[int]) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -12,43 +13,44 @@ from numpy.typing import NDArray
 from sub_module.datasets.letterbox import fit_scale, letterbox
 from sub_module.datasets.rectify import rectify
 from sub_module.errors import ModelError
-from sub_module.models.platenet.decode import RowText, decode_peaks, decode_row
-from sub_module.models.platenet.inputs import STRIDE, InputSizes
-from sub_module.models.ranges import check_ranges
+from sub_module.models.platenet.decode import RowTexts, decode_peaks, decode_rows
+from sub_module.models.platenet.inputs import STRIDE, InputSizes, enlarged
+from sub_module.models.platenet.settings import ReadingSettings
+from sub_module.models.platenet.vote import Vote, vote
 from sub_module.models.reader import Networks
-from sub_module.plates import Layout, PlateReading, PlateStandard
+from sub_module.plates import PlateReading, PlateStandard, Row, Slot
 from sub_module.plates.geometry import (
     UNIT_SQUARE,
     Corners,
+    area_of,
     box_iou,
     map_points,
     plate_to_image,
+    region_corners,
 )
+from sub_module.plates.grammar import likeliest_text
 from sub_module.plates.instances import Findings
+from sub_module.plates.standard import PlateBox
 
 Image = NDArray[np.uint8]
 
 GRAPHS = ("detect", "refine", "read")
 # Smaller quadrangles hold no text.
 _MIN_AREA_PX = 16.0
-_RANGES: dict[str, tuple[float, float]] = {
-    "reading.min_heat": (0, 1),
-    "reading.min_plate": (0, 1),
-    "reading.min_score": (0, 1),
-    "reading.max_plates": (1, 1000),
-    "reading.num_refinements": (0, 16),
-    "reading.overlap": (0, 1),
-}
-_INTEGERS = ("reading.max_plates", "reading.num_refinements")
+# A score is held away from 0 and 1 by this before its odds are taken.
+_DOUBT = 1e-6
 
 
 def build(
-    model_config: Mapping[str, Any], standard: PlateStandard, networks: Networks
+    model_config: Mapping[str, Any],
+    standard: PlateStandard,
+    networks: Networks,
+    trained: PlateStandard,
 ) -> PlateNetReader:
     """See `models.reader.build_reader`."""
-    check_ranges(model_config, _RANGES, _INTEGERS)
     sizes = InputSizes.from_config(model_config["sizes"])
-    return PlateNetReader(standard, sizes, networks, **model_config["reading"])
+    settings = ReadingSettings.from_config(model_config)
+    return PlateNetReader(standard, trained, sizes, networks, settings)
 
 
 class _Candidate:
@@ -75,38 +77,32 @@ class PlateNetReader:
     def __init__(
         self,
         standard: PlateStandard,
+        trained: PlateStandard,
         sizes: InputSizes,
         networks: Networks,
-        min_heat: float,
-        min_plate: float,
-        min_score: float,
-        max_plates: int,
-        num_refinements: int,
-        overlap: float,
+        settings: ReadingSettings,
     ) -> None:
         """Put a reader together.
 
         Args:
             standard: The plates to read.
+            trained: Those that the networks were trained for, which have all layouts and characters
+                of `standard`.
             sizes: What the networks look at.
             networks: `detect` takes whole images (N, 3, H, W) uint8, `refine` crops, and `read`
                 strips (N, 1, H, W); `PlateNet` says what they give.
-            min_heat: Peaks below this are not looked at.
-            min_plate: Crops whose plate probability is below this are dropped.
-            min_score: Readings below this are dropped.
-            max_plates: Peaks looked at in an image, highest first.
-            num_refinements: How often corners are refined.
-            overlap: Of two plates whose boxes have a larger IoU, the better one stays.
+            settings: How it goes about it.
         """
         self._standard = standard
+        self._alphabet = trained.alphabet
+        self._num_layouts = len(trained.layouts)
+        names = [layout.name for layout in trained.layouts]
+        # The networks' number of each layout; strips are cut as the networks learnt to see them.
+        self._layouts = [names.index(layout.name) for layout in standard.layouts]
+        self._strip_boxes = [[row.box for row in trained.layouts[i].rows] for i in self._layouts]
         self._sizes = sizes
         self._networks = networks
-        self._min_heat = min_heat
-        self._min_plate = min_plate
-        self._min_score = min_score
-        self._max_plates = max_plates
-        self._num_refinements = num_refinements
-        self._overlap = overlap
+        self._settings = settings
 
     @property
     def categories(self) -> tuple[str, ...]:
@@ -120,13 +116,20 @@ class PlateNetReader:
             ModelError: A graph is of another plate standard.
         """
         candidates = self._detect(images)
-        for _ in range(self._num_refinements):
+        for _ in range(self._settings.num_refinements):
             candidates = self._refine(images, candidates)
         candidates = self._without_doubles(candidates)
+        if self._settings.max_outside < 1:
+            candidates = [
+                candidate
+                for candidate in candidates
+                if _share_outside(candidate.corners, images[candidate.image_index])
+                <= self._settings.max_outside
+            ]
         readings: list[list[PlateReading]] = [[] for _ in images]
-        for candidate, rows in zip(candidates, self._read_rows(images, candidates), strict=True):
-            reading = self._reading(candidate, rows)
-            if reading is not None and reading.score >= self._min_score:
+        for candidate, text in zip(candidates, self._read_rows(images, candidates), strict=True):
+            reading = self._reading(candidate, text)
+            if reading is not None and reading.score >= self._settings.min_score:
                 readings[candidate.image_index].append(reading)
         return [
             Findings(tuple(sorted(found, key=lambda reading: -reading.score))) for found in readings
@@ -144,8 +147,8 @@ class PlateNetReader:
                 heats[index, 0],
                 corners[index],
                 STRIDE,
-                self._min_heat,
-                self._max_plates,
+                self._settings.min_heat,
+                self._settings.max_plates,
             )
             scale = fit_scale(image.shape, size)
             candidates += [
@@ -162,13 +165,13 @@ class PlateNetReader:
         crops = [rectify(images[c.image_index], c.corners, region, size) for c in candidates]
         inputs = np.ascontiguousarray(np.stack(crops).transpose(0, 3, 1, 2))
         offsets, layouts, plates = self._networks.run("refine", inputs)
-        _check_number("refine", layouts.shape[1], len(self._standard.layouts), "layouts")
+        _check_number("refine", layouts.shape[1], self._num_layouts, "layouts")
         kept = []
         for n, candidate in enumerate(candidates):
             candidate.plate_probability = float(plates[n, 0])
-            candidate.layout_index = int(layouts[n].argmax())
+            candidate.layout_index = int(layouts[n, self._layouts].argmax())
             moved = map_points(plate_to_image(candidate.corners), UNIT_SQUARE + offsets[n])
-            if candidate.plate_probability >= self._min_plate and _is_convex(moved):
+            if candidate.plate_probability >= self._settings.min_plate and _is_convex(moved):
                 candidate.corners = moved
                 kept.append(candidate)
         return kept
@@ -178,46 +181,108 @@ class PlateNetReader:
         for candidate in sorted(candidates, key=lambda c: -c.heat * c.plate_probability):
             if not any(
                 other.image_index == candidate.image_index
-                and box_iou(other.box, candidate.box) > self._overlap
+                and box_iou(other.box, candidate.box) > self._settings.overlap
                 for other in kept
             ):
                 kept.append(candidate)
         return kept
 
-    def _read_rows(
-        self, images: Sequence[Image], candidates: list[_Candidate]
-    ) -> list[list[RowText]]:
+    def _read_rows(self, images: Sequence[Image], candidates: list[_Candidate]) -> list[Vote]:
+        """The text of each candidate: one strip a row for each margin."""
         if not candidates:
             return []
-        strips, slots, counts = [], [], []
+        strips, slots = [], []
         for candidate in candidates:
-            layout = self._layout(candidate)
-            counts.append(len(layout.rows))
-            for row in layout.rows:
-                image = images[candidate.image_index]
-                strip = rectify(image, candidate.corners, row.box, self._sizes.strip)
-                strips.append(cv2.cvtColor(strip, cv2.COLOR_RGB2GRAY)[None])
+            image = images[candidate.image_index]
+            for row, box in self._rows(candidate):
+                for margin in self._settings.margins:
+                    region = enlarged(box, margin)
+                    strip = rectify(image, candidate.corners, region, self._sizes.strip)
+                    strips.append(cv2.cvtColor(strip, cv2.COLOR_RGB2GRAY)[None])
                 slots.append(row.slots)
-        (probabilities,) = self._networks.run("read", np.stack(strips))
-        known = 1 + len(self._standard.alphabet)
-        _check_number("read", probabilities.shape[2], known, "characters with the blank")
-        texts = (
-            decode_row(columns, row, self._standard.alphabet)
-            for columns, row in zip(probabilities, slots, strict=True)
-        )
-        return [[next(texts) for _ in range(count)] for count in counts]
+        (columns,) = self._networks.run("read", np.stack(strips))
+        known = 1 + len(self._alphabet)
+        _check_number("read", columns.shape[2], known, "characters with the blank")
+        texts = iter(self._decoded(columns.reshape(len(slots), -1, *columns.shape[1:]), slots))
+        return [vote([next(texts) for _ in self._rows(candidate)]) for candidate in candidates]
 
-    def _reading(self, candidate: _Candidate, rows: list[RowText]) -> PlateReading | None:
-        layout = self._layout(candidate)
-        characters = [character for row in rows for character in row.characters]
-        if not layout.fits(characters):
+    def _decoded(
+        self, columns: NDArray[np.float32], slots: list[tuple[Slot, ...]]
+    ) -> list[RowTexts]:
+        """What the looks at each row say; rows with the same slots are decoded in one go.
+
+        Args:
+            columns: (rows, margins, T, 1 + A).
+            slots: Of each row.
+        """
+        num_margins = columns.shape[1]
+        decoded: list[RowTexts | None] = [None] * len(slots)
+        for each in dict.fromkeys(slots):
+            members = [index for index, own in enumerate(slots) if own == each]
+            looks = columns[members].reshape(-1, *columns.shape[2:])
+            texts = decode_rows(looks, each, self._alphabet)
+            for n, index in enumerate(members):
+                part = slice(n * num_margins, (n + 1) * num_margins)
+                decoded[index] = RowTexts(texts.probabilities[part], texts.filled[part])
+        return [text for text in decoded if text is not None]
+
+    def _rows(self, candidate: _Candidate) -> list[tuple[Row, PlateBox]]:
+        """Each row of a candidate's layout, and the strip to look at."""
+        index = candidate.layout_index
+        rows = self._standard.layouts[index].rows
+        return list(zip(rows, self._strip_boxes[index], strict=True))
+
+    def _reading(self, candidate: _Candidate, text: Vote) -> PlateReading | None:
+        settings, layout = self._settings, self._standard.layouts[candidate.layout_index]
+        best = text.probabilities.argmax(1)
+        raw = [self._alphabet[i] if f else None for i, f in zip(best, text.filled, strict=True)]
+        if (
+            text.agreeing < settings.min_agreeing
+            or text.filled.sum() < settings.min_characters
+            or not layout.fits(raw)
+        ):
             return None
-        confidence = float(np.prod([row.confidence for row in rows]))
-        score = candidate.plate_probability * confidence
-        return PlateReading.from_slots(layout, candidate.box, candidate.corners, characters, score)
+        sureness = text.probabilities[text.filled].max(1)
+        chosen = likeliest_text(
+            text.probabilities[text.filled],
+            self._alphabet,
+            self._standard.grammars,
+            settings.max_grammar_loss,
+        )
+        characters = list(raw)
+        if chosen is not None:
+            places = np.flatnonzero(text.filled).tolist()
+            for n, (place, index) in enumerate(zip(places, chosen.characters, strict=True)):
+                if index != best[place]:
+                    # What made the raw character doubtful makes the text so.
+                    characters[place] = self._alphabet[index]
+                    sureness[n] *= chosen.shares[n]
+        agreement = text.agreeing / len(settings.margins)
+        score = candidate.plate_probability * agreement * float(sureness.prod())
+        reading = PlateReading.from_slots(
+            layout,
+            candidate.box,
+            candidate.corners,
+            characters,
+            score if settings.calibration is None else calibrated(score, *settings.calibration),
+        )
+        if chosen is None:
+            return reading
+        return replace(reading, raw="".join(c or "" for c in raw), grammar=chosen.grammar)
 
-    def _layout(self, candidate: _Candidate) -> Layout:
-        return self._standard.layouts[candidate.layout_index]
+
+def calibrated(score: float, slope: float, offset: float) -> float:
+    """A score whose log odds are stretched and moved, so that it is right as often as it says."""
+    held = min(max(score, _DOUBT), 1 - _DOUBT)
+    odds = slope * float(np.log(held / (1 - held))) + offset
+    return float(1 / (1 + np.exp(-odds)))
+
+
+def _share_outside(corners: Corners, image: Image) -> float:
+    """How much of a convex quadrangle's area lies outside an image, from 0 to 1."""
+    height, width = image.shape[:2]
+    inside, _ = cv2.intersectConvexConvex(corners, region_corners((0, 0, width, height)))
+    return 1 - inside / area_of(corners)
 
 
 def _check_number(graph: str, found: int, wanted: int, what: str) -> None:

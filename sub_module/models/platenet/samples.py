@@ -16,7 +16,8 @@ from torch.utils.data import Dataset
 from sub_module.datasets.coco import PlateImage, load_image, load_plate_images
 from sub_module.datasets.letterbox import fit_scale, letterbox
 from sub_module.datasets.rectify import rectify
-from sub_module.models.platenet.inputs import STRIDE, InputSizes
+from sub_module.models.platenet.empty_regions import EmptyRegions
+from sub_module.models.platenet.inputs import STRIDE, InputSizes, enlarged
 from sub_module.models.platenet.losses import IGNORED
 from sub_module.plates import PlateStandard
 from sub_module.plates.geometry import (
@@ -25,10 +26,16 @@ from sub_module.plates.geometry import (
     image_to_plate,
     map_points,
     plate_to_image,
-    region_corners,
+    side_lengths,
 )
 
 Image = NDArray[np.uint8]
+
+# Corners of a plate that is held upside down, mirrored left to right, and mirrored top to bottom.
+_TURNS = ([2, 3, 0, 1], [1, 0, 3, 2], [3, 2, 1, 0])
+# Of narrower plates nobody could tell which way round they are.
+_MIN_TURNED_PX = 70.0
+_GREY_LEVELS = np.arange(256) / 255
 
 
 class PlateTrainingSet(Dataset[dict[str, Any]]):
@@ -53,6 +60,7 @@ class PlateTrainingSet(Dataset[dict[str, Any]]):
         self._standard = standard
         self._sizes = sizes
         self._settings = settings
+        self._aspects = [layout.aspect for layout in standard.layouts]
 
     def __len__(self) -> int:
         return len(self._images)
@@ -63,9 +71,12 @@ class PlateTrainingSet(Dataset[dict[str, Any]]):
         rng = np.random.default_rng(np.random.randint(2**31))
         record = self._images[index]
         image = load_image(record.path)
+        empty = EmptyRegions(
+            image, _corners_of(record), self._aspects, self._settings["empty_tries"]
+        )
         sample = self._detector_sample(image, record, rng)
-        sample |= self._refiner_samples(image, record, rng)
-        sample |= self._reader_samples(image, record, rng)
+        sample |= self._refiner_samples(image, record, empty, rng)
+        sample |= self._reader_samples(image, record, empty, rng)
         return sample
 
     def _detector_sample(
@@ -93,11 +104,11 @@ class PlateTrainingSet(Dataset[dict[str, Any]]):
         return {"images": image_CHW, "heat": heat, "corners": corners, "corner_weights": weights}
 
     def _refiner_samples(
-        self, image: Image, record: PlateImage, rng: np.random.Generator
+        self, image: Image, record: PlateImage, empty: EmptyRegions, rng: np.random.Generator
     ) -> dict[str, Any]:
         crops, offsets, layouts, plates = [], [], [], []
         names = [layout.name for layout in self._standard.layouts]
-        truths = [np.array(reading.corners, np.float32) for reading in record.readings]
+        truths = _corners_of(record)
         for reading, truth in zip(record.readings, truths, strict=True):
             for _ in range(self._settings["crops_per_plate"]):
                 rough = jitter(truth, self._settings["crop_jitter"] * rng.random(), rng)
@@ -105,11 +116,10 @@ class PlateTrainingSet(Dataset[dict[str, Any]]):
                 offsets.append(map_points(image_to_plate(rough), truth) - UNIT_SQUARE)
                 layouts.append(names.index(reading.layout))
                 plates.append(1.0)
-        aspects = [layout.aspect for layout in self._standard.layouts]
-        for _ in range(self._settings["empty_crops_per_image"]):
-            empty = _random_quad(image.shape, aspects, rng)
-            if not any(_near(empty, truth) for truth in truths):
-                crops.append(self._crop(image, empty))
+        regions = [empty.draw(rng) for _ in range(self._settings["empty_crops_per_image"])]
+        for region in [*regions, *self._turned(truths, "crop", rng)]:
+            if region is not None:
+                crops.append(self._crop(image, region))
                 offsets.append(np.zeros((4, 2), np.float32))
                 layouts.append(IGNORED)
                 plates.append(0.0)
@@ -125,29 +135,71 @@ class PlateTrainingSet(Dataset[dict[str, Any]]):
         return rectify(image, corners, self._sizes.crop_region, self._sizes.crop).transpose(2, 0, 1)
 
     def _reader_samples(
-        self, image: Image, record: PlateImage, rng: np.random.Generator
+        self, image: Image, record: PlateImage, empty: EmptyRegions, rng: np.random.Generator
     ) -> dict[str, Any]:
         strips, labels = [], []
-        for reading, characters in zip(record.readings, record.characters, strict=True):
+        truths = _corners_of(record)
+        for reading, truth, characters in zip(
+            record.readings, truths, record.characters, strict=True
+        ):
             layout = self._standard.layout(reading.layout)
             for _ in range(self._settings["strips_per_row"]):
-                truth = np.array(reading.corners, np.float32)
                 corners = jitter(truth, self._settings["strip_jitter"] * rng.random(), rng)
                 to_plate = image_to_plate(corners)
                 polygons = [(c, map_points(to_plate, polygon)) for c, polygon in characters]
+                margin = self._margin(rng)
                 for row in layout.rows:
-                    strip = rectify(image, corners, row.box, self._sizes.strip)
-                    strips.append(cv2.cvtColor(strip, cv2.COLOR_RGB2GRAY)[None])
+                    region = enlarged(row.box, margin)
+                    strips.append(self._strip(image, corners, region, rng))
                     inside = [
-                        (self._standard.alphabet.index(c), _in_region(polygon, row.box))
+                        (self._standard.alphabet.index(c), _in_region(polygon, region))
                         for c, polygon in polygons
                         if row.box[1] < polygon[:, 1].mean() < row.box[3]
                     ]
                     labels.append(column_labels(inside, self._sizes.columns))
+        layouts = [self._standard.layout(reading.layout) for reading in record.readings]
+        without_text = list(zip(self._turned(truths, "strip", rng), layouts, strict=True))
+        for _ in range(self._settings["empty_strips_per_image"]):
+            layout = self._standard.layouts[rng.integers(len(self._standard.layouts))]
+            without_text.append((empty.draw(rng), layout))
+        for place, layout in without_text:
+            if place is not None:
+                margin = self._margin(rng)
+                boxes = [enlarged(row.box, margin) for row in layout.rows]
+                strips += [self._strip(image, place, box, rng) for box in boxes]
+                labels += [column_labels([], self._sizes.columns)] * len(layout.rows)
         return {
             "strips": _stack(strips, (1, self._sizes.strip[1], self._sizes.strip[0]), np.uint8),
             "labels": _stack(labels, (self._sizes.columns,), np.int64),
         }
+
+    def _strip(
+        self, image: Image, corners: Corners, row: Row, rng: np.random.Generator
+    ) -> NDArray[np.uint8]:
+        """What the reader sees of a row of a plate, in a light of its own."""
+        strip = cv2.cvtColor(
+            rectify(image, corners, row.box, self._sizes.strip), cv2.COLOR_RGB2GRAY
+        )
+        low, high = self._settings["strip_gamma"]
+        if low < high:
+            gamma = np.exp(rng.uniform(*np.log((low, high))))
+            strip = cv2.LUT(strip, (255 * _GREY_LEVELS**gamma).astype(np.uint8))
+        return _uint8(strip)[None]
+
+    def _turned(
+        self, truths: Sequence[Corners], look: str, rng: np.random.Generator
+    ) -> list[Corners | None]:
+        """Each plate the other way round, upside down or mirrored, as often as the settings say,
+        else None: no reading of theirs could be right."""
+        share, amount = self._settings[f"turned_{look}s"], self._settings[f"{look}_jitter"]
+        if not share:
+            return [None] * len(truths)
+        turned: list[Corners | None] = []
+        for truth in truths:
+            corners = jitter(truth, amount * rng.random(), rng)[_TURNS[rng.integers(len(_TURNS))]]
+            chosen = rng.random() < share and side_lengths(truth)[0] >= _MIN_TURNED_PX
+            turned.append(corners if chosen else None)
+        return turned
 
 
 def detector_targets(
@@ -252,19 +304,8 @@ def collate_samples(samples: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
     return {key: torch.from_numpy(array) for key, array in batch.items()}
 
 
-def _random_quad(
-    image_shape: Sequence[int], aspects: Sequence[float], rng: np.random.Generator
-) -> Corners:
-    """An upright rectangle of about a layout's proportions anywhere in the image."""
-    height, width = image_shape[:2]
-    w = width * rng.uniform(0.08, 0.4)
-    h = min(w / (rng.choice(aspects) * rng.uniform(0.8, 1.25)), height)
-    x, y = rng.uniform(0, width - w), rng.uniform(0, height - h)
-    return region_corners((x, y, x + w, y + h))
-
-
-def _near(a: Corners, b: Corners) -> bool:
-    return bool((a.min(0) < b.max(0)).all() and (b.min(0) < a.max(0)).all())
+def _corners_of(record: PlateImage) -> list[Corners]:
+    return [np.array(reading.corners, np.float32) for reading in record.readings]
 
 
 def _uint8(array: Any) -> Image:

@@ -23,7 +23,7 @@ from sub_module.errors import PlateflowError
 from tests.servers.kubernetes import Kubernetes
 from tests.servers.predictor import Predictor, wait_until
 from tests.serving.client.gateway import HTML, Gateway, Said
-from tests.standards import REPOSITORY, TINY
+from tests.standards import REPOSITORY, TINY, flat_file
 
 SAMPLE = REPOSITORY / "docs" / "samples" / "motorcycle.jpg"
 OTHER = REPOSITORY / "docs" / "samples" / "coffee.jpg"
@@ -93,6 +93,19 @@ def test_another_standard(predictor: Predictor, tmp_path: Path) -> None:
     done = predict(SAMPLE, "--url", predictor.url, "--config", config)
     assert done.exit_code == 1
     assert "--config" in str(done.exception)
+
+
+def test_plates_of_a_standard_are_asked_for(gateway: Gateway, tmp_path: Path) -> None:
+    done = predict(SAMPLE, "--url", gateway.url, "--standard", "kr")
+    assert done.exit_code == 0, done.output
+    assert b'"parameters":{"standard":"kr"}' in gateway.asked[0].body
+    predict(SAMPLE, "--url", gateway.url)
+    assert b"standard" not in gateway.asked[1].body.partition(b"\xff")[0]
+    done = predict(SAMPLE, "--url", gateway.url, "--standard", flat_file(tmp_path))
+    assert done.exit_code == 2
+    assert "standard: 'flat' is none of: kr, " in done.stderr
+    done = predict(SAMPLE, "--url", gateway.url, "--standard", "kr", "--config", "plate_training")
+    assert str(done.exception) == "--standard and --config: give one"
 
 
 def test_a_lost_server_is_one_line(gateway: Gateway) -> None:

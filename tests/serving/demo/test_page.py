@@ -102,6 +102,18 @@ def test_an_example(page: Page) -> None:
     assert sorted(texts(page)) == SAMPLE_TEXTS
 
 
+def test_a_choice_of_plates(page: Page) -> None:
+    plates = page.locator("#standard")
+    expect(plates.get_by_label("as the server reads")).to_be_checked()
+    plates.get_by_label("kr", exact=True).check()
+    drop(page, _COFFEE)
+    expect(page.locator("#readings footer")).to_contain_text("plates kr")
+    plates.get_by_label("eu", exact=True).check()
+    drop(page, _COFFEE)
+    expect(page.get_by_role("alert")).to_contain_text("cannot read eu")
+    plates.get_by_label("as the server reads").check()
+
+
 def test_a_video_and_then_a_photo(page: Page, drive: Path) -> None:
     drop(page, drive)
     expect(page.locator("#readings header p")).to_contain_text("12 frames of")
@@ -152,6 +164,10 @@ def test_wide_and_light_narrow_and_dark(page: Page, browser: Browser, page_url: 
     for opened, width, is_light in ((page, 1280, True), (narrow, 360, False)):
         drop(opened, _COFFEE)
         assert opened.evaluate("document.documentElement.scrollWidth") <= width
+        for choice in opened.locator("#standard label").all():
+            place = choice.bounding_box()
+            assert place
+            assert place["x"] + place["width"] <= width
         inside, card = (opened.locator(part).bounding_box() for part in (".pf table", ".pf"))
         assert inside
         assert card
@@ -174,7 +190,7 @@ def is_read(page_url: str, path: str) -> bool:
     """Whether the page reads a file of its own machine, by Gradio's protocol."""
     (dependency, *_) = httpx.get(f"{page_url}/config").json()["dependencies"]
     asked = {
-        "data": [{"path": path, "meta": {"_type": "gradio.FileData"}}],
+        "data": [{"path": path, "meta": {"_type": "gradio.FileData"}}, ""],
         "fn_index": dependency["id"],
         "session_hash": "somebody",
     }

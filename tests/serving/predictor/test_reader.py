@@ -28,6 +28,7 @@ from sub_module.engine.infer import SHIPPED_MODEL, load_detector
 from sub_module.errors import ModelError
 from sub_module.plates.reading import texts_of
 from tests.dataset_tools.drawn import draw
+from tests.standards import kr_standard
 
 SECONDS = 20.0  # no answer takes longer
 
@@ -52,6 +53,7 @@ class SlowDetector:
     """Finds nothing, when it is let: what it was given, and when it was, can be looked at."""
 
     version = "slow"
+    standard = kr_standard()
 
     def __init__(self) -> None:
         self.go = threading.Event()
@@ -120,7 +122,11 @@ def test_reads_as_the_detector_does(real, images):
         (readings,) = detector.predict([pixels])
         assert texts_of(answer.readings) == texts_of(readings)
         assert (answer.width, answer.height) == (640, 480)
-        assert answer.model == {"name": "plateflow", "version": detector.version}
+        assert answer.model == {
+            "name": "plateflow",
+            "version": detector.version,
+            "standard": "kr",
+        }
         assert list(answer.timings_ms) == ["queue", "decode", "read"]
         assert all(ms >= 0 for ms in answer.timings_ms.values())
     assert sum(len(answer.readings) for answer in answers) >= 4

@@ -13,11 +13,13 @@ import pytest
 
 from serving.predictor.settings import predictor_settings
 from serving.triton.__main__ import main
+from serving.triton.model import detector_of
 from serving.triton.repository import render
 from serving.triton.server import NoTritonError, start_command
 from sub_module.engine.infer import SHIPPED_MODEL
 from sub_module.errors import ModelError
 from sub_module.export.runtime import OnnxDetector, checksum
+from tests.standards import flat_file
 
 MODELS = ["plates", "plates_detector", "plates_preprocessing", "plates_reading"]
 
@@ -111,6 +113,26 @@ def test_a_triton_without_that_backend_understands_the_config_and_says_what_it_l
     done = subprocess.run(command.argv, env=command.env, capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
     assert "unable to find backend library for backend 'onnxruntime'" in done.stdout + done.stderr
+
+
+def test_plates_of_another_standard_come_along(tmp_path: Path) -> None:
+    standard = flat_file(tmp_path)
+    out = tmp_path / "out"
+    assert main(["render", str(SHIPPED_MODEL), str(out), "--set", f"standard={standard}"]) == 0
+    version = out / "plateflow_reading" / "1"
+    parameters = {
+        key: {"string_value": value}
+        for key, value in (("threads", "1"), ("runtime", "onnxruntime"), ("precision", "float32"))
+    }
+    beside = {
+        "model_repository": str(version.parent),
+        "model_version": "1",
+        "model_config": json.dumps({"parameters": parameters}),
+    }
+    detector = detector_of(beside)
+    assert (detector.standard.name, detector.trained.name) == ("flat", "kr")
+    (version / "standard.json").unlink()
+    assert detector_of(beside).standard.name == "kr"
 
 
 def test_a_directory_that_holds_something_stays_as_it_is(

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
-from sub_module.models.platenet.decode import _best_path, _grammar, decode_peaks, decode_row
+from sub_module.models.platenet.decode import (
+    _best_paths,
+    _states,
+    _touching_costs,
+    decode_peaks,
+    decode_rows,
+)
 from sub_module.plates import PlateStandard, Slot
 from tests.factories import random_characters
 from tests.standards import kr_standard, tiny_standard
@@ -19,6 +26,17 @@ def columns_of(labels: str, alphabet: str, sureness: float = 0.9) -> np.ndarray:
     for t, label in enumerate(labels):
         out[t, 0 if label == "_" else 1 + alphabet.index(label)] = sureness
     return out
+
+
+def decoded(
+    columns: np.ndarray, slots: Sequence[Slot], alphabet: str
+) -> tuple[list[str | None], float]:
+    """The character of each slot and how sure they are together, as a reader takes them."""
+    texts = decode_rows(columns[None], tuple(slots), alphabet)
+    probabilities, filled = texts.probabilities[0], texts.filled[0].tolist()
+    best = probabilities.argmax(1).tolist()
+    characters = [alphabet[i] if f else None for i, f in zip(best, filled, strict=True)]
+    return characters, float(probabilities.max(1)[texts.filled[0]].prod())
 
 
 DIGIT = Slot("serial", "01")
@@ -37,32 +55,36 @@ CASES = [
     ("_0A_", [DIGIT, MAYBE, LETTER], "0A", "an optional slot in the middle, no blank column"),
     ("_A_", [MAYBE, MAYBE, LETTER], "A", "optional slots at the start"),
     ("_0_1_A_", [DIGIT, DIGIT], "01", "a stray character is read as nothing"),
+    ("_000000_", [DIGIT, MAYBE, MAYBE], "0", "a wide character is one where others are optional"),
+    ("_000111_", [DIGIT, MAYBE], "0", "so is one that changes within"),
+    ("_000111_", [DIGIT, DIGIT, MAYBE], "01", "it is two where a slot would go empty"),
+    ("_000_1_0_", [DIGIT, MAYBE, MAYBE, MAYBE], "010", "as many characters as runs"),
+    ("_0_1_0_1_", [DIGIT, DIGIT, MAYBE], "010", "no more characters than slots"),
 ]
 
 
 @pytest.mark.parametrize(("labels", "slots", "text", "reason"), CASES, ids=[c[3] for c in CASES])
 def test_columns_become_text(labels: str, slots: list[Slot], text: str, reason: str) -> None:
-    row = decode_row(columns_of(labels, "01AB"), tuple(slots), "01AB")
-    assert "".join(c or "" for c in row.characters) == text
-    assert len(row.characters) == len(slots)
+    characters, _ = decoded(columns_of(labels, "01AB"), slots, "01AB")
+    assert "".join(c or "" for c in characters) == text
+    assert len(characters) == len(slots)
 
 
 def test_a_character_outside_its_slots_alphabet_cannot_come_out() -> None:
-    row = decode_row(columns_of("_AA_", "01AB"), (DIGIT,), "01AB")
-    assert row.characters[0] in {"0", "1", None}
-    assert row.confidence < 0.2
+    characters, confidence = decoded(columns_of("_AA_", "01AB"), [DIGIT], "01AB")
+    assert characters[0] in {"0", "1", None}
+    assert confidence < 0.2
 
 
 def test_confidence_falls_with_doubt() -> None:
-    sure = decode_row(columns_of("_0_1_", "01", 0.99), (DIGIT, DIGIT), "01")
-    unsure = decode_row(columns_of("_0_1_", "01", 0.6), (DIGIT, DIGIT), "01")
-    assert 0 <= unsure.confidence < sure.confidence <= 1
+    _, sure = decoded(columns_of("_0_1_", "01", 0.99), (DIGIT, DIGIT), "01")
+    _, unsure = decoded(columns_of("_0_1_", "01", 0.6), (DIGIT, DIGIT), "01")
+    assert 0 <= unsure < sure <= 1
 
 
 def test_fewer_columns_than_slots_is_no_text() -> None:
-    row = decode_row(columns_of("0", "01"), (DIGIT, DIGIT), "01")
-    assert None in row.characters
-    assert row.confidence == 0
+    characters, _ = decoded(columns_of("0", "01"), (DIGIT, DIGIT), "01")
+    assert None in characters
 
 
 @pytest.mark.parametrize("standard", [kr_standard(), tiny_standard()], ids=lambda s: s.name)
@@ -79,11 +101,11 @@ def test_every_text_of_a_standard_survives(standard: PlateStandard) -> None:
                 c * int(rng.integers(1, 4)) + "_" * int(rng.integers(1, 3)) for c in text
             )
             columns = columns_of(f"_{runs}".ljust(48, "_"), standard.alphabet)
-            read = decode_row(columns, row.slots, standard.alphabet)
-            assert "".join(c or "" for c in read.characters) == text
+            read, _ = decoded(columns, row.slots, standard.alphabet)
+            assert "".join(c or "" for c in read) == text
 
 
-def all_paths(scores: np.ndarray, slots: tuple[Slot, ...]) -> float:
+def all_paths(scores: np.ndarray, slots: tuple[Slot, ...], touching: np.ndarray) -> float:
     """The best score of any division, by trying all: an independent check of the search."""
     num_states, num_columns = scores.shape
     best = -np.inf
@@ -92,18 +114,46 @@ def all_paths(scores: np.ndarray, slots: tuple[Slot, ...]) -> float:
         visited = set(path)
         complete = all(slot.optional or 2 * i + 1 in visited for i, slot in enumerate(slots))
         if monotone and complete:
-            best = max(best, sum(scores[state, t] for t, state in enumerate(path)))
+            best = max(best, score_of(path, scores, touching))
     return best
+
+
+def score_of(path: Sequence[int], scores: np.ndarray, touching: np.ndarray) -> float:
+    """What a path (states from 0, odd ones slots) scores, by its definition."""
+    costs = [
+        touching[t + 1] if a != b and a % 2 and b % 2 else 0.0
+        for t, (a, b) in enumerate(itertools.pairwise(path))
+    ]
+    return float(sum(scores[state, t] for t, state in enumerate(path)) - sum(costs))
 
 
 @pytest.mark.parametrize("slots", [(DIGIT, LETTER), (DIGIT, MAYBE), (MAYBE, DIGIT)])
 def test_the_search_finds_what_trying_everything_finds(slots: tuple[Slot, ...]) -> None:
     rng = np.random.default_rng(0)
-    for _ in range(10):
-        scores = np.log(rng.random((5, 5)) + 1e-3).astype(np.float32)
-        path = _best_path(scores, _grammar(slots, "01AB"))
-        found = sum(scores[state - 1, t] for t, state in enumerate(path))
-        assert found == pytest.approx(all_paths(scores, slots), abs=1e-4)
+    scores = np.log(rng.random((5, 10, 5)) + 1e-3).astype(np.float32)
+    for costs in (np.zeros((10, 5), np.float32), rng.random((10, 5)).astype(np.float32)):
+        paths = _best_paths(scores, _states(slots, "01AB"), costs)
+        for row, path in enumerate(paths):
+            found = score_of((path - 1).tolist(), scores[:, row], costs[row])
+            assert found == pytest.approx(all_paths(scores[:, row], slots, costs[row]), abs=1e-4)
+
+
+def test_characters_that_touch_cost_more_where_they_look_alike() -> None:
+    columns = columns_of("_000111_", "01")[None, :, 1:]
+    (costs,) = _touching_costs(np.ascontiguousarray(columns))
+    # Column 2 is a 0 after a 0, column 4 a 1 after a 0.
+    assert costs[2] == pytest.approx(13, abs=0.5)
+    assert 1 <= costs[4] == costs[2:7].min() < 3
+
+
+def test_rows_are_decoded_together_as_alone() -> None:
+    slots = (DIGIT, MAYBE, MAYBE)
+    rows = np.stack([columns_of(row, "01AB") for row in ("_0_1_1_", "__11___", "0_11_0_")])
+    together = decode_rows(rows, slots, "01AB")
+    for n, row in enumerate(rows):
+        alone = decode_rows(row[None], slots, "01AB")
+        assert together.filled[n].tolist() == alone.filled[0].tolist()
+        assert together.probabilities[n] == pytest.approx(alone.probabilities[0])
 
 
 def test_peaks_become_quadrangles_best_first() -> None:

@@ -56,7 +56,8 @@ class KnownNetworks:
 
 
 def _reader(networks: KnownNetworks) -> MaskRCNNReader:
-    return build(micro_config(input_size=list(SIZE)), kr_standard(), networks)
+    standard = kr_standard()
+    return build(micro_config(input_size=list(SIZE)), standard, networks, standard)
 
 
 def _full() -> Floats:
@@ -126,6 +127,26 @@ def test_instances_are_in_pixels_of_the_image_and_inside_it() -> None:
         assert (*polygon.min(0), *polygon.max(0)) == pytest.approx(tuple(box))
 
 
+def test_classes_of_another_standard_go_by_their_meaning() -> None:
+    trained = kr_standard()
+    config = trained.to_config()
+    two_line = {**config["layouts"][0], "label": "board"}
+    classes = [
+        "board",
+        *[label for label in trained.classes if not label.startswith(("l_", "r_b"))],
+    ]
+    other = PlateStandard.from_config({**config, "layouts": [two_line], "classes": classes})
+    boxes = [(10, 20, 30, 60), (50, 50, 90, 90), (70, 10, 100, 30), (5, 5, 25, 25)]
+    numbers = [1 + trained.classes.index(label) for label in ("7", "r_board", "l_board", "r_s_n")]
+    networks = KnownNetworks(boxes, numbers, [0.9] * 4, [_full()] * 4)
+    reader = build(micro_config(input_size=list(SIZE)), other, networks, trained)
+    assert reader.categories == tuple(classes)
+    (found,) = reader.find([np.zeros((96, 128, 3), np.uint8)])
+    assert found.instances is not None
+    # The other standard has no l_board.
+    assert found.instances.labels == ("7", "board", "r_s_n")
+
+
 def test_a_large_image_is_shrunk_to_the_canvas_and_back() -> None:
     image = np.random.default_rng(0).integers(0, 256, (960, 1280, 3), dtype=np.uint8)
     networks = KnownNetworks([(12.8, 9.6, 64, 48)], [1], [0.9], [_full()])
@@ -151,7 +172,7 @@ def test_nothing_found() -> None:
 def test_a_canvas_that_no_network_divides_is_refused() -> None:
     config = micro_config(input_size=[128, 90])
     with pytest.raises(ConfigError, match="128x90"):
-        build(config, kr_standard(), KnownNetworks([], [], [], []))
+        build(config, kr_standard(), KnownNetworks([], [], [], []), kr_standard())
 
 
 def _perfect_networks(
@@ -177,7 +198,7 @@ def test_perfect_networks_give_perfect_readings(standard: PlateStandard, tmp_pat
     ious: dict[bool, list[float]] = {True: [], False: []}
     for truth in load_plate_images(training_set / "train.json", standard):
         networks = _perfect_networks(truth, standard, size)
-        reader = MaskRCNNReader(standard, size, networks, min_score=0.3, overlap=0.5)
+        reader = MaskRCNNReader(standard, standard, size, networks, min_score=0.3, overlap=0.5)
         (found,) = reader.find([load_image(truth.path)])
         assert sorted(r.text for r in found.readings) == sorted(r.text for r in truth.readings)
         assert found.instances is not None

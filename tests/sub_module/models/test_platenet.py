@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -22,6 +21,7 @@ from sub_module.models.platenet.samples import (
     detector_targets,
     fit_scale,
 )
+from sub_module.models.platenet.settings import ReadingSettings
 from sub_module.plates import PlateStandard
 from sub_module.plates.geometry import image_to_plate, map_points
 from tests.standards import kr_standard, tiny_standard
@@ -105,13 +105,13 @@ def test_right_networks_give_right_readings(standard: PlateStandard, tmp_path: P
     """Labels, targets, geometry and decoding undo each other, for any standard."""
     training_set = drawn_set(tmp_path, standard, 60)
     sizes = InputSizes.from_config({**SIZES, "detector": [256, 192], "strip": [160, 32]})
-    reading: dict[str, Any] = small_config(standard)["model"]["reading"]
+    settings = ReadingSettings.from_config(small_config(standard)["model"])
     images = load_plate_images(training_set / "train.json", standard)
     single = [image for image in images if len(image.readings) == 1]
     assert len(single) > 10
     for truth in single:
         oracle = OracleNetworks(truth, standard, sizes)
-        reader = PlateNetReader(standard, sizes, oracle, **reading)
+        reader = PlateNetReader(standard, standard, sizes, oracle, settings)
         (findings,) = reader.find([load_image(truth.path)])
         (found,) = findings.readings
         (wanted,) = truth.readings

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sub_module.models.platenet.empty_regions import EmptyRegions
 from sub_module.models.platenet.losses import IGNORED
 from sub_module.models.platenet.samples import (
     InputSizes,
@@ -98,6 +99,50 @@ def test_samples_of_a_drawn_set(standard: PlateStandard, tmp_path: Path) -> None
     assert set(batch["labels"].unique().tolist()) <= set(range(1 + len(standard.alphabet)))
     assert (batch["labels"] == 0).any()
     assert (batch["labels"] > 0).float().mean() > 0.15
+
+
+def test_places_without_a_plate_are_busy_ones() -> None:
+    # A plate on the left, stripes on the right, nothing between.
+    image = np.full((240, 640, 3), 120, np.uint8)
+    image[:, 400::8] = 20
+    plate = region_corners((20, 80, 180, 140))
+    lefts: dict[int, list[float]] = {}
+    for tries in (1, 8):
+        rng = np.random.default_rng(0)
+        regions = EmptyRegions(image, [plate], [4.0, 2.0], tries)
+        found = [region for region in (regions.draw(rng) for _ in range(60)) if region is not None]
+        lefts[tries] = [float(region[0, 0]) for region in found]
+        assert all((r[0] > plate[2]).any() or (r[2] < plate[0]).any() for r in found)
+    assert np.mean(np.array(lefts[8]) > 300) > 0.9
+    assert np.mean(np.array(lefts[1]) > 300) < 0.7
+
+
+def test_plates_that_are_turned_or_mirrored_are_no_text_and_no_plate(tmp_path: Path) -> None:
+    standard = tiny_standard()
+    training_set = drawn_set(tmp_path, standard, 24)
+    sizes = InputSizes.from_config(SIZES)
+    counts = {}
+    for share in (0.0, 1.0):
+        np.random.seed(0)
+        settings = {
+            **SAMPLES,
+            "turned_strips": share,
+            "turned_crops": share,
+            "empty_crops_per_image": 0,
+            "strip_gamma": [0.5, 2.0],
+            "strip_margin": [0.0, 0.1],
+        }
+        samples = PlateTrainingSet(training_set / "train.json", standard, sizes, settings)
+        joined = [samples[i] for i in range(len(samples))]
+        labels = np.concatenate([sample["labels"] for sample in joined])
+        is_plate = np.concatenate([sample["is_plate"] for sample in joined])
+        blank = int((labels == 0).all(1).sum())
+        counts[share] = blank, int((is_plate == 0).sum()), int((is_plate == 1).sum())
+    assert counts[0.0][:2] == (0, 0)
+    # Each plate wide enough to tell has one more look; a plate has one row or two.
+    blank, turned, plates = counts[1.0]
+    assert plates // 2 < turned <= plates == counts[0.0][2]
+    assert turned <= blank <= 2 * turned
 
 
 def test_a_batch_without_plates_still_has_one_ignored_sample_of_each_kind() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from sub_module.errors import ConfigError
 from sub_module.plates import PlateReading, PlateStandard
 from sub_module.plates.instances import Instances
-from sub_module.plates.picture import annotate, outlined, terminal_plate
+from sub_module.plates.picture import annotate, outlined, terminal_plate, text_of
 from tests.standards import TINY, kr_standard, tiny_standard
 
 _KR, _TINY = kr_standard(), tiny_standard()
@@ -61,6 +62,34 @@ def test_terminal_plate(
     assert [row.strip("│")[1:-1] for row in rows] == lines, reason
     assert top == "╭" + "─" * (len(top) - 2) + "╮", reason
     assert bottom == "╰" + "─" * (len(top) - 2) + "╯", reason
+
+
+def test_rows_that_may_share_a_text_in_several_ways_are_drawn_as_one() -> None:
+    config = json.loads(json.dumps(TINY))
+    top, low = (row["groups"][0]["slots"] for row in config["layouts"][0]["rows"])
+    for slot in (*top, *low):
+        slot.update(field="serial", alphabet="WXYZ0123")
+    standard = PlateStandard.from_config(config)
+    # Five characters in three slots and two or three: only the last slot may be left out.
+    known = _reading("stacked", ("", "", "WX012"))
+    assert " W X 0 " in terminal_plate(known, standard)
+    top[2]["optional"] = True
+    either = _reading("stacked", ("", "", "WX012"))
+    assert " W X 0 1 2 " in terminal_plate(either, PlateStandard.from_config(config))
+
+
+@pytest.mark.parametrize(
+    ("grammar", "raw", "shown"),
+    [
+        ("", "", "12A3456"),
+        ("KR", "", "12A3456 (KR)"),
+        ("", "12A345G", "12A3456 (raw 12A345G)"),
+        ("KR", "12A345G", "12A3456 (KR; raw 12A345G)"),
+    ],
+)
+def test_the_grammar_and_the_raw_text_stand_beside_it(grammar: str, raw: str, shown: str) -> None:
+    reading = replace(_reading("one_line"), grammar=grammar, raw=raw or "12A3456")
+    assert text_of(reading) == shown
 
 
 def test_an_unknown_layout_is_named() -> None:

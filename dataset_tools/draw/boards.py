@@ -1,0 +1,255 @@
+"""Flat pictures with text that are no plates: signs, boards, captions, bars of a screen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from dataset_tools.draw.glyphs import Glyph, glyph, word
+from dataset_tools.draw.strokes import CHARACTERS, random_face
+from sub_module.plates import PlateStandard
+
+Image = NDArray[np.uint8]
+Colour = NDArray[np.float64]
+
+_HEADLINES = (
+    *("PARKING", "HOTEL", "Bäckerei", "SALE", "GARAGE", "Café", "PIZZA", "AUTOHAUS", "Taxi"),
+    *("FOR SALE", "Privat", "TAXI", "POLICE", "SCHOOL", "Ausfahrt", "freihalten!", "STOP", "EXIT"),
+    *("FARMACIA", "Tabac", "VENDO", "SE VENDE", "ALUGA-SE", "Zu verkaufen", "OPEN", "CLOSED"),
+    *("Werkstatt", "Service", "TURBO", "diesel", "HYBRID", "quattro", "4x4", "ECO", "Express"),
+    *("BABY ON BOARD", "Fahrschule", "L", "TIR", "24h", "KEEP CLEAR", "No Parking", "Rent a Car"),
+)
+_LINES = (
+    *(
+        "since 1987",
+        "best prices",
+        "Inh. K. Weber",
+        "open Mon-Sat 9-18",
+        "& Söhne",
+        "GmbH & Co. KG",
+    ),
+    *("www.example.com", "info@example.org", "2nd floor", "100 m", "left at the lights", "tel/fax"),
+)
+_PLOTTER_FONTS = (
+    *(cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_DUPLEX, cv2.FONT_HERSHEY_COMPLEX),
+    cv2.FONT_HERSHEY_PLAIN,
+)
+_DEVICES = ("CAM", "CAMERA", "CH", "DVR", "Cam")
+
+
+def paint_sign(fonts: Sequence[str], rng: np.random.Generator) -> Image:
+    """A shop's sign, an advert or a sticker: words and a telephone number, on one to three lines.
+
+    Args:
+        fonts: Font files to choose from.
+        rng: Where chance comes from.
+
+    Returns:
+        (H, W, 3) RGB, about 200 px wide.
+    """
+    width, height = 200, int(200 / rng.uniform(1.0, 6.0))
+    image = _ground((width, height), rng)
+    ink = _ink_on(image, rng)
+    count = int(rng.integers(1, 4)) if height > 60 else 1
+    for line in range(count):
+        top = height * (0.08 + 0.84 * line / count)
+        box = (10, top, width - 10, top + 0.84 * height / count * rng.uniform(0.7, 1.0))
+        choice = rng.random()
+        if line > 0 and choice < 0.5:
+            mask = _plotted(phone_number(rng), rng)
+        else:
+            texts = _LINES if line > 0 and choice < 0.8 else _HEADLINES
+            mask = _lettered(texts[int(rng.integers(len(texts)))], fonts, rng)
+        _write(image, mask, box, ink)
+    return image
+
+
+def paint_board(
+    standard: PlateStandard, settings: Mapping[str, Any], rng: np.random.Generator
+) -> Image:
+    """A board in a plate's colours and lettering that is none: empty, a house number, a long code.
+
+    Args:
+        standard: Whose colours and characters are used.
+        settings: `dataset.draw`: `strokes`, `fonts`.
+        rng: Where chance comes from.
+
+    Returns:
+        (H, W, 3) RGB, about 200 px wide.
+    """
+    width, height = 200, int(200 / rng.uniform(1.3, 5.5))
+    colours = standard.colours[rng.integers(len(standard.colours))]
+    image = np.empty((height, width, 3), np.uint8)
+    image[:] = np.clip(np.array(colours.background) + rng.normal(0, 12, 3), 0, 255)
+    ink = np.array(colours.text, np.float64)
+    if rng.random() < 0.6:
+        inset, thickness = int(rng.integers(0, 5)), int(rng.integers(1, 5))
+        corner = (width - 1 - inset, height - 1 - inset)
+        cv2.rectangle(image, (inset, inset), corner, ink.tolist(), thickness)
+    choice = rng.random()
+    if choice < 0.15:
+        return image
+    count = int(rng.integers(1, 4)) if choice < 0.55 else int(rng.integers(9, 15))
+    face = _face(settings, rng)
+    alphabet = [c for c in standard.alphabet if c in CHARACTERS] or list(standard.alphabet)
+    if rng.random() < 0.5:
+        alphabet = [c for c in alphabet if c.isdigit()] or alphabet
+    masks = [face(alphabet[int(rng.integers(len(alphabet)))]) for _ in range(count)]
+    rows = 2 if count > 8 and rng.random() < 0.4 else 1
+    for row in range(rows):
+        top = height * (0.1 + 0.8 * row / rows)
+        line = _set_line(masks[row::rows], rng)
+        _write(image, line, (12, top, width - 12, top + 0.8 * height / rows), ink)
+    return image
+
+
+def timestamp(image_size: tuple[int, int], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Date and time as recorders burn them in.
+
+    Args:
+        image_size: (width, height) of the image that it is for, in pixels.
+        rng: Where chance comes from.
+
+    Returns:
+        (h, w) the text's ink, 0 to 255, in the size that it has in the image.
+    """
+    year, month, day = (int(rng.integers(*span)) for span in ((2003, 2031), (1, 13), (1, 29)))
+    hour, minute, second = (int(rng.integers(top)) for top in (24, 60, 60))
+    clock = f"{hour:02d}:{minute:02d}:{second:02d}"
+    texts = (
+        f"{year}-{month:02d}-{day:02d} {clock}",
+        f"{day:02d}/{month:02d}/{year} {clock}",
+        f"{day}.{month}.{year}",
+        f"{rng.choice(_DEVICES)} {int(rng.integers(1, 33)):02d}",
+        f"{clock} {int(rng.integers(5, 140))} km/h",
+        f"{year}/{month:02d}/{day:02d}",
+    )
+    mask = _plotted(texts[int(rng.integers(len(texts)))], rng)
+    height = max(8, round(image_size[1] * rng.uniform(0.025, 0.07)))
+    width = min(round(mask.shape[1] * height / mask.shape[0]), round(image_size[0] * 0.8))
+    return _uint8(cv2.resize(mask, (width, height), interpolation=cv2.INTER_AREA))
+
+
+def phone_bar(
+    fonts: Sequence[str], image_size: tuple[int, int], is_top: bool, rng: np.random.Generator
+) -> Image:
+    """A bar of a telephone's screen: the clock and signs above, buttons and a field below.
+
+    Args:
+        fonts: Font files to choose from.
+        image_size: (width, height) of the image that it is for, in pixels.
+        is_top: Whether it is the upper one.
+        rng: Where chance comes from.
+
+    Returns:
+        (h, width, 3) RGB.
+    """
+    width = image_size[0]
+    height = round(image_size[1] * (rng.uniform(0.04, 0.1) if is_top else rng.uniform(0.07, 0.16)))
+    bar = np.full((height, width, 3), 250 if rng.random() < 0.4 else rng.integers(0, 50), np.uint8)
+    ink = np.full(3, 20.0 if bar[0, 0, 0] > 128 else 245.0)
+    high = (0.25 * height, 0.75 * height)
+    if is_top:
+        clock = f"{int(rng.integers(24))}:{int(rng.integers(60)):02d}"
+        _write(bar, _plotted(clock, rng), (0.04 * width, high[0], 0.2 * width, high[1]), ink)
+        left, top = int(0.9 * width), int(high[0])
+        cv2.rectangle(bar, (left, top), (left + int(0.05 * width), int(high[1])), ink.tolist(), 1)
+        text = f"{int(rng.integers(5, 100))}%"
+        _write(bar, _plotted(text, rng), (0.78 * width, high[0], 0.88 * width, high[1]), ink)
+        return bar
+    for x in np.linspace(0.12, 0.88, int(rng.integers(2, 5))):
+        half, colour = rng.uniform(0.04, 0.1) * width, rng.integers(40, 230, 3).tolist()
+        box = (x * width - half, high[0], x * width + half, high[1])
+        x1, y1, x2, y2 = (round(value) for value in box)
+        cv2.rectangle(bar, (x1, y1), (x2, y2), colour, -1)
+        text = str(rng.choice(("OK", "Share", "Edit", "Delete", "Back", "12", "Reply", "Save")))
+        _write(bar, _lettered(text, fonts, rng), (x1 + 3, y1 + 3, x2 - 3, y2 - 3), ink)
+    return bar
+
+
+def phone_number(rng: np.random.Generator) -> str:
+    """A telephone number as adverts write one."""
+    digits = "".join(map(str, rng.integers(0, 10, 11).tolist()))
+    forms = (
+        f"0{digits[:3]} / {digits[3:9]}",
+        f"+{digits[:2]} {digits[2:4]} {digits[4:8]}",
+        f"({digits[:3]}) {digits[3:6]}-{digits[6:10]}",
+        f"{digits[:4]}-{digits[4:8]}",
+        f"Tel. {digits[:5]}",
+    )
+    return forms[int(rng.integers(len(forms)))]
+
+
+def _lettered(text: str, fonts: Sequence[str], rng: np.random.Generator) -> NDArray[np.uint8]:
+    return word(fonts[int(rng.integers(len(fonts)))], text)
+
+
+def _plotted(text: str, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """A text in a plotter's font, as devices write: no text comes twice, and fonts are slow."""
+    font = _PLOTTER_FONTS[int(rng.integers(len(_PLOTTER_FONTS)))]
+    thickness = int(rng.integers(1, 4))
+    (width, height), below = cv2.getTextSize(text, font, 1.0, thickness)
+    canvas = np.zeros((height + below + 4, width + 4), np.uint8)
+    cv2.putText(canvas, text, (2, height + 2), font, 1.0, 255, thickness, cv2.LINE_AA)
+    return canvas
+
+
+def _face(settings: Mapping[str, Any], rng: np.random.Generator) -> Callable[[str], Glyph]:
+    """Plates' own lettering: what is no plate must not be told by its letters."""
+    if rng.random() < settings["strokes"]:
+        return random_face(rng).glyph
+    font = settings["fonts"][int(rng.integers(len(settings["fonts"])))]
+    return lambda character: glyph(font, character)
+
+
+def _set_line(glyphs: Sequence[Glyph], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Characters side by side, at one height."""
+    height, gap = 64, int(rng.integers(4, 22))
+    masks = [cv2.resize(g.mask, (max(4, round(g.relative_width * height)), height)) for g in glyphs]
+    spaced = [cv2.copyMakeBorder(m, 0, 0, 0, gap, cv2.BORDER_CONSTANT, value=0) for m in masks]
+    return _uint8(np.concatenate(spaced, axis=1)[:, :-gap])
+
+
+def _ground(size: tuple[int, int], rng: np.random.Generator) -> Image:
+    """A board of one or two colours."""
+    width, height = size
+    image = np.empty((height, width, 3), np.uint8)
+    colour = rng.uniform(200, 255, 3) if rng.random() < 0.4 else rng.uniform(0, 255, 3)
+    image[:] = colour
+    if rng.random() < 0.3:
+        image[: int(height * rng.uniform(0.2, 0.6))] = rng.uniform(0, 255, 3)
+    if rng.random() < 0.4:
+        thickness = int(rng.integers(1, 7))
+        cv2.rectangle(image, (0, 0), (width - 1, height - 1), rng.uniform(0, 255, 3).tolist(),
+                      thickness)  # fmt: skip
+    return image
+
+
+def _ink_on(image: Image, rng: np.random.Generator) -> Colour:
+    """A colour that can be told from a board's."""
+    mean = float(image.mean())
+    return rng.uniform(0, 90, 3) if mean > 128 else rng.uniform(170, 255, 3)
+
+
+def _write(
+    image: Image, mask: NDArray[np.uint8], box: tuple[float, float, float, float], ink: Colour
+) -> None:
+    """Set a text's ink into the middle of a box, in place, as high as fits."""
+    x1, y1, x2, y2 = box
+    scale = min((x2 - x1) / mask.shape[1], (y2 - y1) / mask.shape[0])
+    width, height = int(mask.shape[1] * scale), int(mask.shape[0] * scale)
+    if width < 2 or height < 3:
+        return
+    left, top = int((x1 + x2 - width) / 2), int((y1 + y2 - height) / 2)
+    small = cv2.resize(mask, (width, height), interpolation=cv2.INTER_AREA)
+    alpha = small[..., None].astype(np.float32) / 255
+    region = image[top : top + height, left : left + width]
+    region[:] = (region * (1 - alpha) + ink * alpha).astype(np.uint8)
+
+
+def _uint8(image: Any) -> Image:
+    return np.asarray(image, dtype=np.uint8)

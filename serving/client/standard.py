@@ -1,0 +1,30 @@
+"""Which plates a server's answer is about: what pictures of it are drawn with."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from serving.predictor.answer import ImageAnswer
+from sub_module.plates import PlateStandard
+from sub_module.plates.standards import known_standards, load_standard
+
+
+def standard_of(answer: ImageAnswer, default: PlateStandard) -> PlateStandard:
+    """The standard that the answer names, where it comes with Plateflow; else the default."""
+    name = answer.model.get("standard", default.name)
+    return default if name == default.name else _known(name) or default
+
+
+@cache
+def _all_known() -> frozenset[str]:
+    return frozenset(known_standards())
+
+
+@cache
+def _loaded(name: str) -> PlateStandard:
+    return load_standard(name)
+
+
+def _known(name: str) -> PlateStandard | None:
+    # Names come from a server that may be anyone's: no file is opened for one.
+    return _loaded(name) if name in _all_known() else None

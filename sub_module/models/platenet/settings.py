@@ -1,0 +1,97 @@
+"""What `model.reading` of a config may say; `configs/models/platenet.py` explains each key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sub_module.errors import ConfigError
+from sub_module.models.ranges import check_ranges
+
+# See `check_ranges`. A model file is untrusted input: it may ask for no more.
+_RANGES: dict[str, tuple[float, float]] = {
+    "reading.min_heat": (0, 1),
+    "reading.min_plate": (0, 1),
+    "reading.min_score": (0, 1),
+    "reading.max_plates": (1, 1000),
+    "reading.num_refinements": (0, 16),
+    "reading.overlap": (0, 1),
+    "reading.max_outside": (0, 1),
+    "reading.margins": (-0.25, 1),
+    "reading.min_agreeing": (1, 16),
+    "reading.min_characters": (1, 64),
+    "reading.max_grammar_loss": (0, 1000),
+}
+_CALIBRATION = {"reading.calibration": (-100.0, 100.0)}
+_INTEGERS = (
+    "reading.max_plates",
+    "reading.num_refinements",
+    "reading.min_agreeing",
+    "reading.min_characters",
+)
+_MOST_MARGINS = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadingSettings:
+    """How a reader goes about it. What has a default is missing from older models.
+
+    Attributes:
+        min_heat: Peaks below this are not looked at.
+        min_plate: Crops whose plate probability is below this are dropped.
+        min_score: Readings below this are dropped.
+        max_plates: Peaks looked at in an image, highest first.
+        num_refinements: How often corners are refined.
+        overlap: Of two plates whose boxes have a larger IoU, the better one stays.
+        max_outside: A plate with a larger share of its area outside the image is not read.
+        margins: By how much the plate is enlarged on each side for each look at its rows, as a
+            share of its width and height.
+        min_agreeing: So many of those looks have to read the same.
+        min_characters: Shorter texts are dropped.
+        max_grammar_loss: How much less likely, in log units, a text may be that follows a grammar
+            than the likeliest text of all.
+        calibration: (slope, offset) of a score's log odds; None: scores stay as they are.
+    """
+
+    min_heat: float
+    min_plate: float
+    min_score: float
+    max_plates: int
+    num_refinements: int
+    overlap: float
+    max_outside: float = 1.0
+    margins: tuple[float, ...] = (0.0,)
+    min_agreeing: int = 1
+    min_characters: int = 1
+    max_grammar_loss: float = 3.0
+    calibration: tuple[float, float] | None = None
+
+    @classmethod
+    def from_config(cls, model_config: Mapping[str, Any]) -> ReadingSettings:
+        """Build from `model` of a config.
+
+        Raises:
+            ConfigError: A setting is missing, unknown or out of its range.
+        """
+        known = cls.__dataclass_fields__
+        defaults = {name: getattr(cls, name) for name in known if hasattr(cls, name)}
+        reading = {**defaults, **model_config["reading"]}
+        unknown = sorted(reading.keys() - known.keys())
+        if unknown:
+            raise ConfigError(f"model.reading.{unknown[0]} is unknown")
+        calibration = reading["calibration"]
+        ranges = _RANGES if calibration is None else {**_RANGES, **_CALIBRATION}
+        check_ranges({"reading": reading}, ranges, _INTEGERS)
+        margins = reading["margins"] = tuple(reading["margins"])
+        if not 1 <= len(margins) <= _MOST_MARGINS:
+            raise ConfigError(f"model.reading.margins must be 1 to {_MOST_MARGINS} numbers")
+        if reading["min_agreeing"] > len(margins):
+            raise ConfigError("model.reading.min_agreeing must be at most as many as margins")
+        if calibration is not None:
+            if len(calibration) != 2 or calibration[0] <= 0:
+                raise ConfigError(
+                    "model.reading.calibration must be null or a slope above 0 and an offset"
+                )
+            reading["calibration"] = tuple(calibration)
+        return cls(**reading)
