@@ -12,6 +12,8 @@ train.update(
 train["samples"].update(
     zoom=[0.7, 1.3],
     shift=0.2,
+    # Mirrored plates are drawn as what is no plate.
+    mirror=0.0,
     empty_crops_per_image=2,
     empty_strips_per_image=1,
     empty_tries=6,

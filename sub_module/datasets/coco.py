@@ -84,7 +84,7 @@ def plate_images_of(
         DataError: It was recorded with another plate standard.
     """
     recorded = PlateStandard.from_config(coco["info"]["standard"])
-    if recorded != standard:
+    if recorded.fingerprint != standard.fingerprint:
         raise DataError(
             f"recorded with the plate standard {recorded.name} ({recorded.fingerprint}), "
             f"not {standard.name} ({standard.fingerprint})"

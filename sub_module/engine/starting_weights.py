@@ -45,7 +45,7 @@ def load_weights(model: PlateModel, path: Path) -> None:
     except (PlateflowError, LookupError, TypeError, ValueError, AttributeError) as error:
         raise ModelError(f"{path}: {str(error).splitlines()[0]}") from error
     ours = model.standard
-    if theirs != ours:
+    if theirs.fingerprint != ours.fingerprint:
         raise ModelError(
             f"{path}: trained for the plate standard {theirs.name} ({theirs.fingerprint}), "
             f"not {ours.name} ({ours.fingerprint})"

@@ -28,6 +28,7 @@ from sub_module.plates.geometry import (
     plate_to_image,
     side_lengths,
 )
+from sub_module.plates.standard import PlateBox
 
 Image = NDArray[np.uint8]
 
@@ -173,13 +174,17 @@ class PlateTrainingSet(Dataset[dict[str, Any]]):
             "labels": _stack(labels, (self._sizes.columns,), np.int64),
         }
 
+    def _margin(self, rng: np.random.Generator) -> float:
+        """By how much a plate is enlarged for a look at its rows."""
+        low, high = self._settings["strip_margin"]
+        return float(rng.uniform(low, high)) if low < high else float(low)
+
     def _strip(
-        self, image: Image, corners: Corners, row: Row, rng: np.random.Generator
+        self, image: Image, corners: Corners, region: PlateBox, rng: np.random.Generator
     ) -> NDArray[np.uint8]:
-        """What the reader sees of a row of a plate, in a light of its own."""
-        strip = cv2.cvtColor(
-            rectify(image, corners, row.box, self._sizes.strip), cv2.COLOR_RGB2GRAY
-        )
+        """What the reader sees of a region of a plate, in a light of its own."""
+        flat = rectify(image, corners, region, self._sizes.strip)
+        strip = cv2.cvtColor(flat, cv2.COLOR_RGB2GRAY)
         low, high = self._settings["strip_gamma"]
         if low < high:
             gamma = np.exp(rng.uniform(*np.log((low, high))))
