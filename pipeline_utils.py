@@ -6,7 +6,7 @@ import json
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -32,9 +32,6 @@ from commands.terminal import bar, failed, say, show_readings, table
 from sub_module.errors import PlateflowError
 from sub_module.files import is_disk_full, reason_of
 from sub_module.settings import Settings
-
-if TYPE_CHECKING:
-    from sub_module.engine.infer import Detector
 
 app = typer.Typer(
     help="From photographs to number plate readings.",
@@ -62,9 +59,11 @@ def read(
     ] = Path("."),
 ) -> None:
     """Read the plates on images; each picture with its plates marked goes to <name>.read.jpg."""
+    # onnxruntime takes a second to import.
     from sub_module.engine.read import picture_files, read_image
+    from sub_module.engine.shipped import open_detector
 
-    detector = _detector(model, standard)
+    detector = open_detector(Settings().home, model, standard)
     rows = []
     for image, picture in zip(images, picture_files(images, out), strict=True):
         readings = read_image(detector, image, None if as_json else picture)
@@ -92,7 +91,7 @@ def evaluate(
             "--report",
             metavar="DIR",
             file_okay=False,
-            help="Write report.html, with every miss, and report.json.",
+            help="Write report.html, with the misses, and report.json.",
         ),
     ] = None,
 ) -> None:
@@ -136,13 +135,6 @@ def main() -> NoReturn:
 def _stop(number: int, _frame: object) -> NoReturn:
     # As an exception it passes through the code that ends child processes.
     sys.exit(128 + number)
-
-
-def _detector(model: Path | None, standard: str | None, precision: str = "float32") -> Detector:
-    # onnxruntime takes a second to import.
-    from sub_module.engine.shipped import open_detector
-
-    return open_detector(Settings().home, model, standard, precision)
 
 
 if __name__ == "__main__":

@@ -74,7 +74,7 @@ def draw_trap_set(
     config: ConfigOption = "plate_training",
 ) -> None:
     """Draw images that a reader must not fall for: no plate, none that could be read, or ten."""
-    from dataset_tools.draw.traps import draw_traps
+    from dataset_tools.draw.traps.trap_set import draw_traps
 
     loaded = load_config(config)
     settings = loaded["dataset"]["draw"]
@@ -96,7 +96,7 @@ def try_traps(
     as_json: JsonOption = False,
 ) -> None:
     """How often a model falls for traps: its false readings, kind by kind."""
-    from dataset_tools.draw.traps import false_readings, load_traps
+    from dataset_tools.draw.traps.trap_set import false_readings, load_traps
     from sub_module.datasets.coco import load_image
     from sub_module.engine.shipped import open_detector
 

@@ -9,25 +9,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from dataset_tools.draw import draw_scene
-from dataset_tools.draw.distractors import draw_distractor
-from dataset_tools.draw.photos import find_photos, load_photo
-from dataset_tools.draw.plate import paint_plate
+from dataset_tools.draw.brushes import Image as Picture
+from dataset_tools.draw.plates.paint import paint_plate
+from dataset_tools.draw.scenes.distractors import draw_distractor
+from dataset_tools.draw.scenes.photos import find_photos, load_photo
 from dataset_tools.draw.settings import check_settings
 from sub_module.errors import DataError
 from sub_module.plates import Layout, PlateStandard
 from sub_module.progress import Progress, silent
 
-Picture = NDArray[np.uint8]
 Pair = tuple[Picture, Picture]
 # Of `dataset.draw`: shares of plates or images that something is done to, what that belongs to; and
 # what there is at most so many of in an image. Patches of other photographs are no step of their
 # own: with them, chance has another scene.
-_SHARES = {"strokes": "plate", "cars": "scene", "shadow": "camera", "blur": "camera"}
-_SHARES |= {"noise": "camera"}
+_SHARES = {"strokes": "plate", "cars": "scene"}
+_SHARES |= dict.fromkeys(("shadow", "blur", "noise"), "camera")
 _COUNTS = ("max_distractors", "hard_negatives")
 # What most plates have, or none, the other steps are shown with, or without.
 _USUAL = ("strokes", "cars")
@@ -98,8 +97,8 @@ def show_effects(
     steps = steps_of(settings, standard)
     if not steps:
         raise DataError(f"{out}: the config draws with no step that could be shown")
-    size = tuple(settings["image_sizes"][0])
-    loaded = [load_photo(path, (size[0], size[1])) for path in find_photos(photos)[:num_scenes]]
+    width, height = settings["image_sizes"][0]
+    loaded = [load_photo(path, (width, height)) for path in find_photos(photos)[:num_scenes]]
     pairs = []
     for number, step in enumerate(steps, 1):
         pairs.append(_pair(step, loaded, num_scenes))

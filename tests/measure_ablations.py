@@ -58,8 +58,7 @@ READING_ARMS: dict[str, Config] = {
     "no refiner's moves": {"num_refinements": 0, "min_plate": 0.0},
     "one refinement": {"num_refinements": 1},
     "one look, no vote": {"margins": [0.0], "min_agreeing": 1},
-    # Nothing is that much likelier.
-    "no grammar": {"max_grammar_loss": -1.0},
+    "no grammar": {"follows_grammar": 0.0},
 }
 
 
@@ -118,8 +117,8 @@ def _figures(model: Path, test_set: Path, photographs: Path | None) -> list[floa
     detector = OnnxDetector(model)
     figures = [evaluate(detector, test_set / "train.json").EIR]
     if photographs is not None:
-        scores = evaluate_photographs(detector, photographs).scores
-        figures += [e.value if e else 0.0 for e in (scores.recall, scores.exact_o0)]
+        scores = evaluate_photographs(detector, photographs).scores.estimates
+        figures += [e.value if e else 0.0 for e in (scores["recall"], scores["exact_o0"])]
     return figures
 
 

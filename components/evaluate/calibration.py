@@ -109,7 +109,9 @@ def calibrate_exported(exported: Path, calibration: Calibration) -> bool:
         return False
     slope, offset = reading[_KEY] or (1.0, 0.0)
     both = [calibration.slope * slope, calibration.slope * offset + calibration.offset]
-    (least,) = calibrated([reading["min_score"]], calibration.slope, calibration.offset).tolist()
+    least = reading["min_score"]
+    if least > 0:  # 0 leaves none out; what becomes of a score of 0 might.
+        (least,) = calibrated([least], calibration.slope, calibration.offset).tolist()
     model = {**model, "reading": {**reading, _KEY: both, "min_score": least}}
     write_json(exported / SETTINGS_FILE, {**settings, "model": model})
     return True

@@ -73,7 +73,7 @@ def evaluate_photographs(
         readings += detector.predict([image])
         seconds.append(time.perf_counter() - began)
         progress(done, len(photographs), "")
-    return photograph_evaluation(photographs, readings, seconds)
+    return _scored(photographs, readings, seconds)
 
 
 def as_photographs(evaluation: Evaluation) -> PhotographEvaluation:
@@ -85,10 +85,10 @@ def as_photographs(evaluation: Evaluation) -> PhotographEvaluation:
         )
         for image in evaluation.images
     ]
-    return photograph_evaluation(photographs, evaluation.readings)
+    return _scored(photographs, evaluation.readings)
 
 
-def photograph_evaluation(
+def _scored(
     photographs: Sequence[Photograph],
     readings: Sequence[Sequence[PlateReading]],
     seconds: Sequence[float] | None = None,

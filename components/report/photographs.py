@@ -79,8 +79,8 @@ def write_photograph_report(folder: Path, labelled: Labelled, about: Mapping[str
     curves = {name: curve for name, curve in named.items() if curve is not None}
     page = template("photographs.html.j2").render(
         about=about,
-        scores=evaluation.scores,
         estimates=evaluation.scores.estimates,
+        counts=evaluation.scores.counts,
         numbers={outcome: numbers[outcome] for outcome in (*_MISSES, "right", "unknown")},
         reliability=reliability_chart(curves),
         curves=curves,

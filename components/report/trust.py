@@ -6,11 +6,11 @@ from components.report.run_files import RunFiles
 from sub_module.metrics.calibration import Reliability, calibrated, reliability
 from sub_module.metrics.readings import ReadingScores
 
-SCORES, CORRECTED = "scores", "corrected, as deployed"
+SCORES, CORRECTED = "scores", "corrected"
 
 
 def trust(run: RunFiles, scores: ReadingScores) -> dict[str, Reliability]:
-    """The reliability of the test's scores, and of the deployed model's where those are corrected.
+    """The reliability of the test's scores, and of what `evaluate.calibrate` made of them.
 
     The correction was fitted on the validation images, so the test's judge it fairly.
 

@@ -69,9 +69,9 @@ dataset = dict(
         hard_negatives=0,
         # Share of images that none of the effects touches.
         clean=0.0,
-        # Further steps of light, weather and camera, by name (`dataset_tools.draw.effects` has the
-        # names), and how often each is applied. Each chooses by itself: one more or fewer changes
-        # nothing else in an image.
+        # Further steps of light, weather and camera, by name (`dataset_tools.draw.scenes.effects`
+        # has the names), and how often each is applied. Each chooses by itself: one more or fewer
+        # changes nothing else in an image.
         effects=dict(),
     ),
     # Shares of the images when the annotation set has no train/, val/ and test/ of its own.

@@ -8,7 +8,7 @@ model = dict(
         detector=[256, 192],
         crop=[96, 64],
         strip=[160, 32],
-        # Surroundings in a crop on each side, as a share of the plate.
+        # Surroundings in a crop on each side, as a share of the plate; [x, y] for each direction.
         crop_margin=0.25,
     ),
     # Base channels.
@@ -33,9 +33,9 @@ model = dict(
         min_agreeing=1,
         # Shorter texts are dropped.
         min_characters=1,
-        # How much less likely, in log units, a text may be that follows one of the standard's
-        # grammars than the likeliest text of all.
-        max_grammar_loss=3.0,
+        # Share of plates whose text follows one of the standard's grammars, below 1; 0: grammars
+        # are not asked.
+        follows_grammar=0.9,
         # [slope, offset] of the log odds of a score that is right as often as it says, as
         # `evaluate.calibrate` fits them; None: scores stay as they are.
         calibration=None,

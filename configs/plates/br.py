@@ -6,8 +6,6 @@ its plates.
 """
 
 _any = dict(field="serial", alphabet="ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
-_letter = dict(field="serial", alphabet="ABCDEFGHIJKLMNOPQRSTUVWXYZ")
-_digit = dict(field="serial", alphabet="0123456789")
 _furniture = dict(
     shade=0.7,
     sheen=0.1,
@@ -38,7 +36,7 @@ plates = dict(
                         dict(
                             label="c_text",
                             box=[0.03, 0.24, 0.97, 0.92],
-                            slots=[*[_letter] * 3, _digit, _any, *[_digit] * 2],
+                            slots=[_any] * 7,
                         )
                     ],
                 ),
@@ -54,16 +52,12 @@ plates = dict(
             rows=[
                 dict(
                     box=[0.0, 0.0, 1.0, 0.56],
-                    groups=[dict(label="t_top", box=[0.04, 0.05, 0.96, 0.48], slots=[_letter] * 3)],
+                    groups=[dict(label="t_top", box=[0.04, 0.05, 0.96, 0.48], slots=[_any] * 3)],
                 ),
                 dict(
                     box=[0.0, 0.44, 1.0, 1.0],
                     groups=[
-                        dict(
-                            label="t_low",
-                            box=[0.04, 0.52, 0.96, 0.95],
-                            slots=[_digit, _any, *[_digit] * 2],
-                        )
+                        dict(label="t_low", box=[0.04, 0.52, 0.96, 0.95], slots=[_any] * 4),
                     ],
                 ),
             ],

@@ -125,8 +125,8 @@ plates = dict(
                     ],
                 ),
             ],
-            # Share of drawn plates that have each; `dataset_tools/draw/furniture.py` says what
-            # each looks like.
+            # Share of drawn plates that have each; `dataset_tools/draw/plates/furniture.py` says
+            # what each looks like.
             furniture=dict(
                 gradient=0.15,
                 shade=0.7,

@@ -60,7 +60,8 @@ train = dict(
         # How often each of them looks at a plate upside down or mirrored too, as at no plate.
         turned_crops=0.0,
         turned_strips=0.0,
-        # Largest standard deviation of the corners' error, as a share of the plate.
+        # Largest standard deviation of the corners' error, as a share of the plate; [x, y] for each
+        # direction.
         crop_jitter=0.16,
         strip_jitter=0.04,
         # Lowest and highest share by which a plate is enlarged on each side for the reader's looks.

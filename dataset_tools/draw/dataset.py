@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from dataset_tools.draw.photos import Image, find_photos, load_photo, split_photos
-from dataset_tools.draw.scene import draw_scene
+from dataset_tools.draw.scenes.photos import PHOTOS_KEPT, find_photos, split_photos, two_photos
+from dataset_tools.draw.scenes.scene import draw_scene
 from dataset_tools.draw.settings import check_settings
 from dataset_tools.labelme import annotation_json
 from sub_module.errors import ConfigError, DataError
@@ -24,8 +23,6 @@ from sub_module.plates import PlateStandard
 from sub_module.progress import Progress, silent
 
 _IMAGES_A_TASK = 32
-# A process keeps as many photographs: decoding a large one takes as long as drawing 30 images.
-_PHOTOS_A_TASK = 16
 
 
 @dataclass(frozen=True)
@@ -75,8 +72,7 @@ def draw_dataset(
         raise ConfigError(f"dataset.draw.num_images: {num_images} is below 1")
     if seed < 0:
         raise ConfigError(f"dataset.draw.seed: {seed} is below 0")
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise DataError(f"{out}: exists and is not empty; choose another place or delete it")
+    check_free(out)
     check_settings(settings, standard)
     parts = split_photos(find_photos(photos), shares)
     try:
@@ -87,6 +83,16 @@ def draw_dataset(
             _run(tasks, num_images, num_processes or num_cores(), progress)
     except OSError as error:
         raise DataError(f"{out}: cannot write the data set: {error.strerror or error}") from error
+
+
+def check_free(out: Path) -> None:
+    """Refuse to draw where something is.
+
+    Raises:
+        DataError: `out` is a file, or a directory that is not empty.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise DataError(f"{out}: exists and is not empty; choose another place or delete it")
 
 
 def _tasks(
@@ -113,9 +119,9 @@ def _tasks(
 
 def _some(photos: list[Path], seed: list[int]) -> tuple[Path, ...]:
     """The photographs of one task: all, or where there are many, a few drawn by chance."""
-    if len(photos) <= _PHOTOS_A_TASK:
+    if len(photos) <= PHOTOS_KEPT:
         return tuple(photos)
-    chosen = np.random.default_rng(seed).choice(len(photos), _PHOTOS_A_TASK, replace=False)
+    chosen = np.random.default_rng(seed).choice(len(photos), PHOTOS_KEPT, replace=False)
     return tuple(photos[choice] for choice in chosen)
 
 
@@ -134,14 +140,10 @@ def _run(tasks: list[_Task], num_images: int, num_processes: int, progress: Prog
 
 def _draw(task: _Task) -> int:
     cv2.setNumThreads(1)
-    largest = tuple(max(size[axis] for size in task.settings["image_sizes"]) for axis in (0, 1))
     low, high = task.settings["jpeg_quality"]
     for index in task.indices:
         rng = np.random.default_rng([task.seed, index])
-        photo, other = (
-            _photo(task.photos[int(choice)], (largest[0], largest[1]))
-            for choice in rng.integers(len(task.photos), size=2)
-        )
+        photo, other = two_photos(task.photos, task.settings["image_sizes"], rng)
         name = f"{index:06d}.jpg"
         image, annotation = draw_scene(photo, other, name, task.standard, task.settings, rng)
         quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(low, high + 1))]
@@ -149,8 +151,3 @@ def _draw(task: _Task) -> int:
         (task.directory / name).write_bytes(encoded.tobytes())
         (task.directory / name).with_suffix(".json").write_text(annotation_json(annotation))
     return len(task.indices)
-
-
-@lru_cache(maxsize=_PHOTOS_A_TASK)
-def _photo(path: Path, image_size: tuple[int, int]) -> Image:
-    return load_photo(path, image_size)

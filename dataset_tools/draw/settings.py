@@ -6,9 +6,9 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from dataset_tools.draw.effects import EFFECTS
-from dataset_tools.draw.furniture import check_furniture
-from dataset_tools.draw.glyphs import glyph
+from dataset_tools.draw.faces.glyphs import glyph
+from dataset_tools.draw.plates.furniture import check_furniture
+from dataset_tools.draw.scenes.effects import EFFECTS
 from sub_module.errors import ConfigError
 from sub_module.plates import PlateStandard
 

@@ -164,7 +164,13 @@ class PlateClient:
             raise ServerError(f"{self._where} answers, but not in HTTP: {error}") from error
         if response.status_code not in AWAY:
             self._answered = time.monotonic()
-        return answer_of(response, self._where)
+        answer = answer_of(response, self._where)
+        wanted, read = self._settings.standard, answer.model.get("standard")
+        if wanted not in (None, read):
+            raise ServerError(
+                f"{self._where} read plates of {read}, not of {wanted}: it lets nobody choose"
+            )
+        return answer
 
     def _unreachable(self, error: httpx.TransportError) -> ServerError:
         reason = _innermost(error)

@@ -12,19 +12,12 @@ from sub_module.plates.standards import known_standards, load_standard
 def standard_of(answer: ImageAnswer, default: PlateStandard) -> PlateStandard:
     """The standard that the answer names, where it comes with Plateflow; else the default."""
     name = answer.model.get("standard", default.name)
-    return default if name == default.name else _known(name) or default
-
-
-@cache
-def _all_known() -> frozenset[str]:
-    return frozenset(known_standards())
+    # Names come from a server that may be anyone's: no file is opened for one.
+    if name == default.name or name not in known_standards():
+        return default
+    return _loaded(name)
 
 
 @cache
 def _loaded(name: str) -> PlateStandard:
     return load_standard(name)
-
-
-def _known(name: str) -> PlateStandard | None:
-    # Names come from a server that may be anyone's: no file is opened for one.
-    return _loaded(name) if name in _all_known() else None

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -27,6 +28,7 @@ from serving.predictor.metrics import PredictorMetrics
 from serving.predictor.settings import PredictorSettings
 from serving.predictor.standards import OtherStandards, StandardsReader
 from sub_module.engine.infer import Detector, load_detector
+from sub_module.export.runtime import OnnxDetector, read_settings
 from sub_module.machine import num_cores
 from sub_module.plates import PlateReading, PlateStandard
 from sub_module.plates.standards import load_standard
@@ -84,7 +86,9 @@ class PlateReader:
         cv2.setNumThreads(1)
         wanted = self._settings.standard
         standard = None if wanted is None else load_standard(wanted)
-        detectors = [self._detector(standard) for _ in range(num_readers(self._settings))]
+        # `models/current` may point at another one before all are loaded.
+        path = self._model_dir.resolve()
+        detectors = [self._detector(path, standard) for _ in range(num_readers(self._settings))]
         self._standards = OtherStandards(detectors[0])
         # A checkpoint has no version but its name.
         version = getattr(detectors[0], "version", self._model_dir.name)
@@ -95,7 +99,8 @@ class PlateReader:
             "standard": detectors[0].standard.name,
         }
         self.metrics.model_loaded(name, version, self._queue.capacity)
-        readers = [StandardsReader(detector, self._model_dir) for detector in detectors]
+        model_config = _model_config(path) if isinstance(detectors[0], OnnxDetector) else None
+        readers = [StandardsReader(detector, model_config) for detector in detectors]
         self._threads = [
             threading.Thread(target=self._work, args=(reader,), name=f"reader-{n}", daemon=True)
             for n, reader in enumerate(readers)
@@ -151,10 +156,10 @@ class PlateReader:
             thread.join(max(0.0, until - time.monotonic()))
         self._queue.done([(job, self._stopping()) for job in self._queue.rest()])
 
-    def _detector(self, standard: PlateStandard | None) -> Detector:
+    def _detector(self, path: Path, standard: PlateStandard | None) -> Detector:
         engine = self._settings.engine
         detector = load_detector(
-            self._model_dir, engine.threads_per_reader, engine.runtime, engine.precision, standard
+            path, engine.threads_per_reader, engine.runtime, engine.precision, standard
         )
         # Runtimes take memory and choose their ways when a graph first runs; most graphs run only
         # where a plate is found.
@@ -264,6 +269,12 @@ class PlateReader:
             model=self.model | other,
             timings_ms={stage: 1e3 * of_stage for stage, of_stage in seconds.items()},
         )
+
+
+def _model_config(path: Path) -> dict[str, Any]:
+    """`model` of the settings of an exported model, which `path` may also be itself."""
+    config: dict[str, Any] = read_settings(path if path.is_dir() else path.parent)["model"]
+    return config
 
 
 def num_readers(settings: PredictorSettings) -> int:

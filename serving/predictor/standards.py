@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from serving.predictor.errors import RequestError
 from sub_module.engine.infer import Detector
 from sub_module.errors import ConfigError
-from sub_module.export.runtime import OnnxDetector, read_settings
+from sub_module.export.runtime import OnnxDetector
 from sub_module.models.reader import Reader, build_reader, what_is_missing
 from sub_module.plates import PlateReading, PlateStandard
 from sub_module.plates.standards import known_standards, load_standard
@@ -66,15 +66,15 @@ class OtherStandards:
 class StandardsReader:
     """What one thread reads with: its detector, and its networks with other standards."""
 
-    def __init__(self, detector: Detector, model_dir: Path) -> None:
+    def __init__(self, detector: Detector, model_config: Mapping[str, Any] | None) -> None:
         """Nothing is loaded again.
 
         Args:
             detector: Of the thread.
-            model_dir: The exported model that it was loaded from, or a checkpoint.
+            model_config: `model` of the settings that it was loaded with; None: it is a checkpoint.
         """
         self._detector = detector
-        self._model_dir = model_dir
+        self._model_config = model_config
         self._readers: dict[str, Reader] = {}
 
     def predict(
@@ -94,8 +94,8 @@ class StandardsReader:
         return [list(findings.readings) for findings in found]
 
     def _reader(self, standard: PlateStandard) -> Reader:
-        detector, model_dir = self._detector, self._model_dir
+        detector, model_config = self._detector, self._model_config
         # Of others, `OtherStandards` finds none.
         assert isinstance(detector, OnnxDetector)
-        settings = read_settings(model_dir if model_dir.is_dir() else model_dir.parent)
-        return build_reader(settings["model"], standard, detector.networks, detector.trained)
+        assert model_config is not None
+        return build_reader(model_config, standard, detector.networks, detector.trained)

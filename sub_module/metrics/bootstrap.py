@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,8 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 _NUM_RESAMPLES = 2000
 _SEED = 0
 _COVERAGE = 0.95
-# Of the resamples, this share may hold nothing to divide by before there is no interval to give.
-_MAX_UNDEFINED = 0.5
+# Counted at a time, which bounds the memory: resamples times images.
+_BLOCK = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -29,31 +30,49 @@ class Estimate:
     high: float
 
 
-def ratio(numerators: ArrayLike, denominators: ArrayLike) -> Estimate | None:
-    """The sum of some counts over the sum of others, with its interval.
+def ratios(
+    parts: Mapping[str, tuple[ArrayLike, ArrayLike]],
+) -> dict[str, Estimate | None]:
+    """Sums of some counts over sums of others, each with its interval.
 
     Images, not plates, are drawn with replacement: the plates of one image are alike. All images
     right, or all wrong, gives an interval of no width: then the number of images says more.
 
     Args:
-        numerators: (n,), such as the plates read exactly, of each image.
-        denominators: (n,), such as the plates, of each image.
+        parts: By the figure's name, (n,) such as the plates read exactly, and (n,) such as the
+            plates, of each image.
 
     Returns:
-        None when there is nothing to divide by.
+        By name; None where there is nothing to divide by.
     """
-    above: NDArray[np.float64] = np.asarray(numerators, np.float64)
-    below: NDArray[np.float64] = np.asarray(denominators, np.float64)
-    if not len(below) or below.sum() == 0:
-        return None
-    value = float(above.sum() / below.sum())
-    # How often each image is in each resample. The same seed: figures share their resamples.
-    rng = np.random.default_rng(_SEED)
-    times = rng.multinomial(len(below), np.full(len(below), 1 / len(below)), _NUM_RESAMPLES)
-    sums = times @ np.stack([above, below], axis=1)
-    sums = sums[sums[:, 1] > 0]
-    if len(sums) < _MAX_UNDEFINED * _NUM_RESAMPLES:
-        return Estimate(value, value, value)
+    above = np.array([numerators for numerators, _ in parts.values()], np.float64)
+    below = np.array([denominators for _, denominators in parts.values()], np.float64)
+    defined = below.sum(axis=1) > 0
+    if not defined.any():
+        return dict.fromkeys(parts)
+    sums = _resampled(np.concatenate([above[defined], below[defined]]).T)
+    tops, bottoms = np.split(sums, 2, axis=1)
     tail = 100 * (1 - _COVERAGE) / 2
-    low, high = np.percentile(sums[:, 0] / sums[:, 1], [tail, 100 - tail])
-    return Estimate(value, float(low), float(high))
+    found: dict[str, Estimate | None] = dict.fromkeys(parts)
+    names = (name for name, is_defined in zip(parts, defined, strict=True) if is_defined)
+    values = above[defined].sum(axis=1) / below[defined].sum(axis=1)
+    for name, value, top, bottom in zip(names, values, tops.T, bottoms.T, strict=True):
+        # Where few images hold something to divide by, some resamples hold none of them.
+        held = bottom > 0
+        low, high = np.percentile(top[held] / bottom[held], [tail, 100 - tail])
+        found[name] = Estimate(float(value), float(low), float(high))
+    return found
+
+
+def _resampled(columns: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The sums of (n, k) columns in each of the resamples, (_NUM_RESAMPLES, k); always the same."""
+    rng = np.random.default_rng(_SEED)
+    num_images = len(columns)
+    sums, rows = [], max(1, _BLOCK // num_images)
+    for done in range(0, _NUM_RESAMPLES, rows):
+        block = min(rows, _NUM_RESAMPLES - done)
+        picks = rng.integers(0, num_images, (block, num_images))
+        picks += num_images * np.arange(block)[:, None]
+        times = np.bincount(picks.ravel(), minlength=block * num_images)
+        sums.append(times.reshape(block, num_images).astype(np.float64) @ columns)
+    return np.concatenate(sums)

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sub_module.datasets.photographs import Photograph, plain_text
-from sub_module.metrics.bootstrap import Estimate, ratio
+from sub_module.metrics.bootstrap import Estimate, ratios
 from sub_module.metrics.matching import matched
 from sub_module.plates.reading import PlateReading
 
 _AS_ZERO = str.maketrans("O", "0")
-_ESTIMATES = (
-    "recall",
-    "precision",
-    "exact",
-    "exact_o0",
-    "exact_raw",
-    "exact_raw_o0",
-    "characters",
-    "characters_o0",
-    "ms_per_photo",
-)
-_COUNTS = ("num_photos", "num_plates", "num_unknown", "num_readings", "num_false")
+# What stands above and below the line of each figure, by its name.
+_RATIOS = {
+    "recall": ("found", "plates"),
+    "precision": ("found", "readings"),
+    "exact": ("exact", "known"),
+    "exact_o0": ("exact_o0", "known"),
+    "exact_raw": ("exact_raw", "known"),
+    "exact_raw_o0": ("exact_raw_o0", "known"),
+    "characters": ("kept", "length"),
+    "characters_o0": ("kept_o0", "length"),
+    "ms_per_photo": ("ms", "timed"),
+}
 
 
 @dataclass(frozen=True)
@@ -46,51 +46,26 @@ class PhotographMatch:
 
 @dataclass(frozen=True)
 class PhotographScores:
-    """Figures of photographs, each from 0 to 1 but `ms_per_photo`, and None where it is undefined.
+    """How well photographs were read.
 
     Attributes:
-        recall: Plates found over all plates.
-        precision: Readings that are of a plate over all readings; a second one of a plate is not.
-        exact: Plates whose whole text was read over all plates, found or not.
-        exact_o0: The same with O and 0 taken as one character.
-        exact_raw: As `exact`, of the text before a grammar chose among look-alikes.
-        exact_raw_o0: As `exact_o0`, of that text.
-        characters: 1 less edit distance over length, over the plates that were found.
-        characters_o0: The same with O and 0 taken as one character.
-        ms_per_photo: Of reading a decoded photograph; None: it was not measured.
-        num_photos: Photographs.
-        num_plates: Plates on them.
-        num_unknown: Those whose text is not known; they count for recall and precision alone.
-        num_readings: Readings.
-        num_false: Those that are of no plate.
+        estimates: By name, each from 0 to 1 but the last, and None where it is undefined:
+            `recall`, plates found over all plates;
+            `precision`, readings that are of a plate over all (a second one of a plate is not);
+            `exact`, plates whose whole text was read over all plates, found or not;
+            `exact_raw`, the same of the text before a grammar chose among look-alikes;
+            `characters`, 1 less edit distance over length, over the plates that were found;
+            each of these three with `_o0`: O and 0 taken as one character;
+            `ms_per_photo`, of reading a decoded photograph.
+        counts: `num_photos`; `num_plates` on them; `num_unknown`, those whose text is not known,
+            which count for recall and precision alone; `num_readings`; `num_false`, those that are
+            of no plate.
         matches: Every plate and every reading, once, photograph by photograph.
     """
 
-    recall: Estimate | None
-    precision: Estimate | None
-    exact: Estimate | None
-    exact_o0: Estimate | None
-    exact_raw: Estimate | None
-    exact_raw_o0: Estimate | None
-    characters: Estimate | None
-    characters_o0: Estimate | None
-    ms_per_photo: Estimate | None
-    num_photos: int
-    num_plates: int
-    num_unknown: int
-    num_readings: int
-    num_false: int
+    estimates: Mapping[str, Estimate | None]
+    counts: Mapping[str, int]
     matches: tuple[PhotographMatch, ...]
-
-    @property
-    def estimates(self) -> dict[str, Estimate | None]:
-        """The figures that have an interval, by name."""
-        return {name: getattr(self, name) for name in _ESTIMATES}
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """The numbers of what there is, by name."""
-        return {name: getattr(self, name) for name in _COUNTS}
 
 
 @dataclass
@@ -106,8 +81,10 @@ class _Counts:
     exact_raw: int = 0
     exact_raw_o0: int = 0
     length: int = 0
-    edits: int = 0
-    edits_o0: int = 0
+    kept: int = 0
+    kept_o0: int = 0
+    ms: float = 0.0
+    timed: int = 0
 
 
 def score_photographs(
@@ -127,38 +104,31 @@ def score_photographs(
     Raises:
         ValueError: The numbers differ.
     """
+    times = [None] * len(photographs) if seconds is None else seconds
     matches: list[PhotographMatch] = []
     counts = []
-    for image, (photograph, found) in enumerate(zip(photographs, readings, strict=True)):
+    rows = zip(photographs, readings, times, strict=True)
+    for image, (photograph, found, time) in enumerate(rows):
         of_image = _matches(image, photograph, found, iou)
         matches += of_image
         counts.append(_counts(photograph, found, of_image))
-    if seconds is not None and len(seconds) != len(photographs):
-        raise ValueError(f"{len(seconds)} durations of {len(photographs)} photographs")
+        if time is not None:
+            counts[-1].ms, counts[-1].timed = 1000 * time, 1
 
-    def share(above: str, below: str) -> Estimate | None:
-        return ratio([getattr(c, above) for c in counts], [getattr(c, below) for c in counts])
+    def column(name: str) -> list[float]:
+        return [getattr(of_image, name) for of_image in counts]
 
-    def right(wrong: str) -> Estimate | None:
-        return ratio([c.length - getattr(c, wrong) for c in counts], [c.length for c in counts])
-
-    num_found, num_readings = sum(c.found for c in counts), sum(c.readings for c in counts)
+    num_readings = sum(of_image.readings for of_image in counts)
     return PhotographScores(
-        recall=share("found", "plates"),
-        precision=share("found", "readings"),
-        exact=share("exact", "known"),
-        exact_o0=share("exact_o0", "known"),
-        exact_raw=share("exact_raw", "known"),
-        exact_raw_o0=share("exact_raw_o0", "known"),
-        characters=right("edits"),
-        characters_o0=right("edits_o0"),
-        ms_per_photo=ratio([1000 * s for s in seconds], [1] * len(seconds)) if seconds else None,
-        num_photos=len(photographs),
-        num_plates=sum(c.plates for c in counts),
-        num_unknown=sum(c.plates - c.known for c in counts),
-        num_readings=num_readings,
-        num_false=num_readings - num_found,
-        matches=tuple(matches),
+        ratios({name: (column(above), column(below)) for name, (above, below) in _RATIOS.items()}),
+        {
+            "num_photos": len(photographs),
+            "num_plates": sum(of_image.plates for of_image in counts),
+            "num_unknown": sum(of_image.plates - of_image.known for of_image in counts),
+            "num_readings": num_readings,
+            "num_false": num_readings - sum(of_image.found for of_image in counts),
+        },
+        tuple(matches),
     )
 
 
@@ -217,6 +187,6 @@ def _counts(
         counts.exact_raw += truth == raw
         counts.exact_raw_o0 += with_zeros(truth) == with_zeros(raw)
         counts.length += len(truth)
-        counts.edits += edit_distance(truth, text)
-        counts.edits_o0 += edit_distance(with_zeros(truth), with_zeros(text))
+        counts.kept += len(truth) - edit_distance(truth, text)
+        counts.kept_o0 += len(truth) - edit_distance(with_zeros(truth), with_zeros(text))
     return counts

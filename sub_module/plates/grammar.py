@@ -12,7 +12,7 @@ from sub_module.plates.standard import Grammar
 
 Floats = NDArray[np.floating]
 # No character is beyond all doubt, and none is impossible.
-_DOUBT = 1e-4
+_DOUBT = 1e-5
 
 
 @dataclass(frozen=True)
@@ -37,31 +37,38 @@ class _Patterns:
     Attributes:
         names: Of their grammars.
         allowed: (P, n, A) which characters may stand where.
+        rarity: The log of how many texts of that length there are for each that a pattern allows.
     """
 
     names: tuple[str, ...]
     allowed: NDArray[np.bool_]
+    rarity: float
 
 
 def likeliest_text(
     probabilities: Floats,
     alphabet: str,
     grammars: tuple[Grammar, ...],
-    max_loss: float,
+    follows_grammar: float,
 ) -> GrammaticalText | None:
-    """The likeliest text that follows one of the grammars.
+    """The likeliest text that follows one of the grammars, if it is likelier than all that do not.
 
-    Of several patterns that it follows, the one counts that allows the fewest texts.
+    By Bayes' rule: before a plate is looked at, `follows_grammar` is shared out evenly among the
+    texts that some pattern allows, the rest among all texts. So the fewer texts the patterns allow,
+    the further they may depart from what the characters alone say. Of several patterns that the
+    text follows, the one counts that allows the fewest texts.
 
     Args:
         probabilities: (n, A) of each character at each place; 0 where it cannot stand at all.
         alphabet: The A characters.
         grammars: Of the standard; none is likelier than another.
-        max_loss: How much less likely the text may be than the likeliest of all, in log units.
+        follows_grammar: The share of plates that follow one of them, from 0 to below 1.
 
     Returns:
-        The text; None where none is likely enough.
+        The text; None where a text that follows no grammar is likelier.
     """
+    if follows_grammar <= 0:
+        return None
     patterns = _patterns(len(probabilities), alphabet, grammars)
     if not patterns.names:
         return None
@@ -70,7 +77,8 @@ def likeliest_text(
     losses = logs.max(1).sum() - by_place.max(2).sum(1)
     # Rounded, so that equal ones are equal and the first of them, the most specific, wins.
     index = int(np.round(losses, 6).argmin())
-    if not losses[index] <= max_loss:
+    odds = np.log(follows_grammar / (1 - follows_grammar)) + patterns.rarity
+    if not losses[index] <= max(odds, 0.0):
         return None
     characters = by_place[index].argmax(1)
     places = np.arange(len(characters))
@@ -89,7 +97,16 @@ def _patterns(length: int, alphabet: str, grammars: tuple[Grammar, ...]) -> _Pat
             if len(pattern) == length:
                 masks = [[c in places for c in alphabet] for places in grammar.alphabets(pattern)]
                 found.append((grammar.name, np.array(masks, bool)))
-    found.sort(key=lambda entry: float(np.log(entry[1].sum(1) + 1e-9).sum()))
+    found.sort(key=lambda entry: _number(entry[1]))
     names = tuple(name for name, _ in found)
     shape = len(found), length, len(alphabet)
-    return _Patterns(names, np.array([mask for _, mask in found], bool).reshape(shape))
+    allowed = np.array([mask for _, mask in found], bool).reshape(shape)
+    # Texts that two patterns allow count twice: too many rather than too few.
+    number = max(sum(_number(mask) for _, mask in found), 1.0)
+    rarity = max(length * float(np.log(len(alphabet))) - float(np.log(number)), 0.0)
+    return _Patterns(names, allowed, rarity)
+
+
+def _number(mask: NDArray[np.bool_]) -> float:
+    """How many texts a pattern allows."""
+    return float(np.prod(mask.sum(1, dtype=float)))

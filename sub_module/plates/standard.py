@@ -81,7 +81,7 @@ class Layout:
         rows: From top to bottom.
         aspects: The lowest and the highest width over height that plates are drawn with.
         furniture: How often what stands on a plate beside its characters is drawn, from 0 to 1, by
-            name (`dataset_tools.draw.furniture` has the names).
+            name (`dataset_tools.draw.plates.furniture` has the names).
     """
 
     name: str

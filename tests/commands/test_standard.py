@@ -27,9 +27,7 @@ def typed(*arguments: str | Path) -> Result:
 
 def test_read(tmp_path: Path) -> None:
     file = tmp_path / "named.json"
-    grammars = [{"name": "K7", "patterns": ["DDLDDDD"]}]
-    for grammar in grammars:
-        grammar["letters"] = "ABCDE"
+    grammars = [{"name": "K7", "patterns": ["DDLDDDD"], "letters": "ABCDE"}]
     file.write_text(json.dumps({"plates": {**flat_config(), "grammars": grammars}}))
     done = typed("read", SAMPLE, "--standard", file, "--out", tmp_path)
     assert done.exit_code == 0, done.exception

@@ -75,6 +75,7 @@ def test_the_json_has_the_promised_keys(tmp_path: Path) -> None:
     assert report["metrics"]["mAP"] == 0.871, "the test's, not the validation's"
     assert report["metrics"]["dv_mAP"] is None
     assert report["metrics"]["EIR"] == 0.875
+    assert set(report["ece"]) == {"scores"}, "nothing was corrected"
     assert report["seconds"]["train"] == 371.9
     assert list(report["seconds"]) == ["record", "train", "evaluate", "test", "deploy"]
     assert report["model"]["path"] == str(tmp_path / "models" / "r")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dataset_tools.draw.cars import draw_car
-from dataset_tools.draw.plane import Plane, blob
-from dataset_tools.draw.street import draw_street
+from dataset_tools.draw.scenes.cars import draw_car
+from dataset_tools.draw.scenes.plane import Plane, blob
+from dataset_tools.draw.scenes.street import draw_street
 from sub_module.plates.geometry import region_corners
 
 GREEN = np.array([0.0, 255.0, 0.0])
@@ -31,8 +31,9 @@ def test_a_car_surrounds_its_plate(aspect: float) -> None:
         covered.append((image != 128).any(-1).mean())
         pictures.append(image[125, around].tobytes())
         if aspect > 3:
-            # To the left and right of the plate there is car.
+            # To the left and right of the plate there is car, and above it a cabin or more of it.
             assert (image[125, around] != 128).any(-1).mean() > 0.8
+            assert (image[55, 130:190] != 128).any(-1).mean() > 0.8
     assert np.median(covered) > (0.25 if aspect > 3 else 0.05)
     assert len(set(pictures)) > 4
 

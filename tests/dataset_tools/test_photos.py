@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
-from dataset_tools.draw import dataset as drawing
-from dataset_tools.draw.photos import Image, find_photos, load_photo, split_photos
+from dataset_tools.draw.brushes import Image
+from dataset_tools.draw.scenes import photos as photos_module
+from dataset_tools.draw.scenes.photos import find_photos, load_photo, split_photos
 from sub_module.datasets.coco import load_image
 from sub_module.errors import DataError
 from tests.dataset_tools.drawn import SHARES, digests, draw
@@ -102,8 +103,9 @@ def test_a_default_photograph_is_not_shrunk(path: Path) -> None:
 
 def test_many_photographs_give_the_same_bytes_whatever_the_processes(tmp_path: Path) -> None:
     photos = many_photos(tmp_path / "photos")
-    draw(tmp_path / "one", 70, photos=photos)
-    draw(tmp_path / "two", 70, photos=photos, num_processes=2)
+    small = {**DATASET["draw"], "image_sizes": [[160, 120]]}
+    draw(tmp_path / "one", 70, photos=photos, settings=small)
+    draw(tmp_path / "two", 70, photos=photos, settings=small, num_processes=2)
     assert digests(tmp_path / "one") == digests(tmp_path / "two")
 
 
@@ -112,11 +114,11 @@ def test_few_of_many_photographs_are_decoded_for_a_task(
 ) -> None:
     loaded = []
 
-    def load(path: Path, image_size: tuple[int, int]) -> Image:
+    def load(path: Path) -> Image:
         loaded.append(path)
-        return load_photo(path, image_size)
+        return load_image(path)
 
-    monkeypatch.setattr(drawing, "load_photo", load)
+    monkeypatch.setattr(photos_module, "load_image", load)
     # Two tasks.
     draw(tmp_path / "set", 64, photos=many_photos(tmp_path / "photos"), shares={"train": 1.0})
     assert len(loaded) <= 32

@@ -14,10 +14,12 @@ import cv2
 import numpy as np
 import pytest
 
-from dataset_tools.draw.furniture import FURNITURE
-from dataset_tools.draw.glyphs import word
-from dataset_tools.draw.lettering import gaps_after, plate_text, set_row
-from dataset_tools.draw.plate import FlatPlate, paint_plate
+from dataset_tools.draw.faces.glyphs import word
+from dataset_tools.draw.plates.flat import FlatPlate
+from dataset_tools.draw.plates.furniture import FURNITURE
+from dataset_tools.draw.plates.paint import paint_plate
+from dataset_tools.draw.plates.texts import random_text
+from dataset_tools.draw.plates.typesetting import gaps_after, set_row
 from dataset_tools.labelme import Annotation, Shape, annotation_json
 from dataset_tools.record import record
 from sub_module.errors import ConfigError
@@ -51,7 +53,7 @@ def furnished(layout: Layout, **shares: float) -> Layout:
     return replace(layout, furniture=tuple(shares.items()))
 
 
-@pytest.mark.parametrize(("standard", "count"), [(EU, 60), (BR, 30)], ids=["eu", "br"])
+@pytest.mark.parametrize(("standard", "count"), [(EU, 30), (BR, 12)], ids=["eu", "br"])
 def test_what_is_drawn_is_recorded(standard: PlateStandard, count: int, tmp_path: Path) -> None:
     """Drawn plates, turned in space, go through label files into a training set: same text, same
     layout, same corners."""
@@ -97,7 +99,7 @@ def test_what_is_drawn_is_recorded(standard: PlateStandard, count: int, tmp_path
 def test_characters_stand_on_their_row_in_order(standard: PlateStandard) -> None:
     """Inside the strip that a reader looks at, in the plate, apart from each other."""
     for layout in standard.layouts:
-        for seed in range(12):
+        for seed in range(8):
             plate = paint(standard, layout, seed)
             assert np.array_equal(plate.polygons[0], UNIT_SQUARE)
             boxes = [
@@ -129,8 +131,8 @@ def test_ink_stands_where_labels_say() -> None:
     bare = furnished(EU.layouts[0], border=0.0)
     white = replace(EU, colours=EU.colours[:1])
     contrasts = []
-    for seed in range(60):
-        plate = paint(white, bare, seed, 240)
+    for seed in range(30):
+        plate = paint(white, bare, seed, 180)
         size = plate.image.shape[1::-1]
         grey = cv2.cvtColor(plate.image, cv2.COLOR_RGB2GRAY)
         for label, polygon in zip(plate.labels, plate.polygons, strict=True):
@@ -139,7 +141,7 @@ def test_ink_stands_where_labels_say() -> None:
                 cv2.fillPoly(inside, [np.round(polygon * size - 0.5).astype(np.int32)], 1)
                 around = cv2.dilate(inside, np.ones((9, 9), np.uint8)) - inside
                 contrasts.append(grey[around > 0].mean() - grey[inside > 0].mean())
-    assert len(contrasts) > 5
+    assert len(contrasts) > 3
     assert min(contrasts) > 70
 
 
@@ -149,14 +151,14 @@ def test_each_piece_of_furniture_shows(name: str) -> None:
     kind = {"caption_below": 1, "top_band": 1, "stickers": 1, "picture": 1}.get(name, 0)
     layout = EU.layouts[kind]
     changed = 0
-    for seed in range(8):
+    for seed in range(4):
         with_it = paint(FREE, furnished(layout, **{name: 1.0}), seed, 200)
         without = paint(FREE, furnished(layout, **{name: 0.0}), seed, 200)
         assert 5 <= len(text_of(with_it, FREE)) <= 8
         changed += with_it.image.shape != without.image.shape or not np.array_equal(
             with_it.image, without.image
         )
-    assert changed >= 4
+    assert changed >= 2
 
 
 def test_a_holder_stands_round_the_plate() -> None:
@@ -164,6 +166,7 @@ def test_a_holder_stands_round_the_plate() -> None:
     width = plate.image.shape[1]
     (x1, y1), (x2, y2) = plate.board[0], plate.board[2]
     assert 0 < x1 < 0.1
+    assert x1 == pytest.approx(1 - x2, abs=1e-6)
     assert 0 < y1 < y2 < 1
     assert (x2 - x1) * width == pytest.approx(200, abs=2)
     assert plate.board[1].tolist() == [x2, y1]
@@ -186,11 +189,6 @@ def test_width_and_proportions(width_px: int) -> None:
         assert low / tolerance <= min(aspects) < max(aspects) <= high * tolerance
 
 
-def test_furniture_that_nobody_can_draw() -> None:
-    with pytest.raises(ConfigError, match=r"eu: layout one_line: no furniture 'sofa'; there are "):
-        paint(EU, furnished(EU.layouts[0], sofa=0.5), 0)
-
-
 def test_a_seed_gives_one_plate() -> None:
     first, again, other = (paint(EU, EU.layouts[1], seed) for seed in (5, 5, 6))
     assert np.array_equal(first.image, again.image)
@@ -204,19 +202,19 @@ def test_texts_fit_their_slots() -> None:
     for standard in (EU, BR, kr_standard(), PlateStandard.from_config(TINY)):
         for layout in standard.layouts:
             for _ in range(60):
-                text = plate_text(standard, layout, rng)
+                text = random_text(standard, layout, rng)
                 assert layout.fits([c or None for c in text])
 
 
 def test_texts_follow_grammars_and_are_as_long_as_usual() -> None:
     rng = np.random.default_rng(1)
     lengths = Counter(
-        len("".join(plate_text(FREE, layout, rng))) for layout in EU.layouts for _ in range(300)
+        len("".join(random_text(FREE, layout, rng))) for layout in EU.layouts for _ in range(300)
     )
     assert sum(lengths[n] for n in (5, 6, 7, 8)) > 0.97 * lengths.total()
     assert lengths[7] > lengths[6] > lengths[5]
     ours = replace(EU, grammars=(Grammar("XX", ("LLDDD*", "DDDD"), "XYZ", "789"),))
-    texts = ["".join(plate_text(ours, EU.layouts[0], rng)) for _ in range(400)]
+    texts = ["".join(random_text(ours, EU.layouts[0], rng)) for _ in range(400)]
     following = [
         t for t in texts if len(t) == 6 and set(t[:2]) <= set("XYZ") and set(t[2:5]) <= set("789")
     ]
@@ -226,7 +224,7 @@ def test_texts_follow_grammars_and_are_as_long_as_usual() -> None:
 
 def test_look_alikes_come_more_often_than_by_chance() -> None:
     rng = np.random.default_rng(2)
-    text = "".join("".join(plate_text(FREE, EU.layouts[0], rng)) for _ in range(400))
+    text = "".join("".join(random_text(FREE, EU.layouts[0], rng)) for _ in range(400))
     seen = Counter(text)
     assert seen["O"] > 1.5 * seen["P"] > 0
     assert seen["8"] > 1.2 * seen["3"] > 0
@@ -248,7 +246,7 @@ def test_a_row_stays_in_its_room() -> None:
         count = int(rng.integers(1, 9))
         widths = rng.uniform(0.15, 0.9, count).tolist()
         gaps = [float(g) for g in rng.choice([0.0, 0.5], count - 1)]
-        line = set_row(widths, gaps, room, 40.0, rng)
+        line = set_row(widths, gaps, room, rng)
         assert len(line.boxes) == count
         assert len(line.gaps) == sum(gap > 0 for gap in gaps)
         x = room[0] - 0.001

@@ -14,8 +14,8 @@ import pytest
 from typer.testing import CliRunner
 
 from commands import dataset
-from dataset_tools.draw.trap_signs import burn_timestamp, draw_screen, draw_sign
-from dataset_tools.draw.traps import KINDS, Trap, draw_traps, false_readings, load_traps
+from dataset_tools.draw.traps.signs import burn_timestamp, draw_screen, draw_sign
+from dataset_tools.draw.traps.trap_set import KINDS, Trap, draw_traps, false_readings, load_traps
 from sub_module.errors import ConfigError, DataError
 from tests.dataset_tools.drawn import digests
 from tests.standards import TINY, tiny_standard
@@ -24,19 +24,27 @@ from tests.sub_module.small import DATASET
 SMALL: dict[str, Any] = dict(DATASET["draw"], image_sizes=[[320, 240]])
 
 
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two images of each kind."""
+    out = tmp_path_factory.mktemp("traps") / "set"
+    draw(out)
+    return out
+
+
 def draw(out: Path, num_images: int = 2 * len(KINDS), seed: int = 3) -> list[Trap]:
     return draw_traps(out, num_images, seed, tiny_standard(), SMALL)
 
 
-def test_set_of_traps(tmp_path: Path) -> None:
-    traps = draw(tmp_path / "set")
-    assert load_traps(tmp_path / "set") == traps
+def test_set_of_traps(drawn: Path) -> None:
+    traps = load_traps(drawn)
     assert Counter(trap.kind for trap in traps) == dict.fromkeys(KINDS, 2)
-    names = {path.name for path in (tmp_path / "set").iterdir()}
+    names = {path.name for path in drawn.iterdir()}
     assert names == {"traps.json", *(trap.file for trap in traps)}
+    assert len(set(digests(drawn).values())) == len(names)
     for trap in traps:
         assert trap.file.startswith(f"{trap.kind}_")
-        image = cv2.imread(str(tmp_path / "set" / trap.file))
+        image = cv2.imread(str(drawn / trap.file))
         assert image.shape[0] >= 240
         assert image.std() > 3
         # What may be read is what the standard's slots hold.
@@ -49,11 +57,15 @@ def test_set_of_traps(tmp_path: Path) -> None:
     )
 
 
-def test_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
-    for name, seed in (("one", 3), ("two", 3), ("other", 4)):
-        draw(tmp_path / name, len(KINDS), seed)
-    assert digests(tmp_path / "one") == digests(tmp_path / "two")
-    assert digests(tmp_path / "one") != digests(tmp_path / "other")
+def test_same_seed_gives_the_same_bytes(drawn: Path, tmp_path: Path) -> None:
+    """A shorter set is the beginning of a longer one."""
+    short = draw(tmp_path / "short", len(KINDS))
+    assert load_traps(tmp_path / "short") == short == load_traps(drawn)[: len(KINDS)]
+    images = {trap.file for trap in short}
+    again, whole = digests(tmp_path / "short"), digests(drawn)
+    assert all(again[name] == whole[name] for name in images)
+    draw(tmp_path / "other", 2, seed=4)
+    assert digests(tmp_path / "other")["background_0000.jpg"] != whole["background_0000.jpg"]
 
 
 @pytest.mark.parametrize(

@@ -25,13 +25,13 @@ class InputSizes:
     Attributes:
         detector: (width, height) of the whole image, in pixels.
         crop: (width, height) of the refiner's crop.
-        crop_margin: Surroundings in a crop on each side, as a share of the plate.
+        crop_margin: Surroundings in a crop on each side, as shares of the plate's width and height.
         strip: (width, height) of the reader's strip.
     """
 
     detector: tuple[int, int]
     crop: tuple[int, int]
-    crop_margin: float
+    crop_margin: tuple[float, float]
     strip: tuple[int, int]
 
     @classmethod
@@ -45,18 +45,18 @@ class InputSizes:
             sizes = cls(
                 detector=_size(config["detector"]),
                 crop=_size(config["crop"]),
-                crop_margin=float(config["crop_margin"]),
+                crop_margin=_margins(config["crop_margin"]),
                 strip=_size(config["strip"]),
             )
         except KeyError as error:
             raise ConfigError(f"model.sizes: {error} is missing") from error
         except (TypeError, ValueError, OverflowError) as error:
             raise ConfigError(f"model.sizes: {error}") from error
-        if not 0 <= sizes.crop_margin <= _LARGEST_MARGIN:
-            raise ConfigError(
-                f"model.sizes.crop_margin must be from 0 to {_LARGEST_MARGIN}, "
-                f"not {sizes.crop_margin}"
-            )
+        for margin in sizes.crop_margin:
+            if not 0 <= margin <= _LARGEST_MARGIN:
+                raise ConfigError(
+                    f"model.sizes.crop_margin must be from 0 to {_LARGEST_MARGIN}, not {margin}"
+                )
         for name, size, steps in (
             ("detector", sizes.detector, (32, 32)),
             ("crop", sizes.crop, (16, 16)),
@@ -78,8 +78,8 @@ class InputSizes:
     @property
     def crop_region(self) -> tuple[float, float, float, float]:
         """A crop's region in plate coordinates."""
-        m = self.crop_margin
-        return -m, -m, 1 + m, 1 + m
+        across, down = self.crop_margin
+        return -across, -down, 1 + across, 1 + down
 
 
 def enlarged(box: PlateBox, margin: float) -> PlateBox:
@@ -88,6 +88,12 @@ def enlarged(box: PlateBox, margin: float) -> PlateBox:
         return box
     x1, y1, x2, y2 = (-margin + (1 + 2 * margin) * value for value in box)
     return x1, y1, x2, y2
+
+
+def _margins(value: float | Sequence[float]) -> tuple[float, float]:
+    """One number for both directions, or one for each."""
+    across, down = (value, value) if isinstance(value, int | float) else value
+    return float(across), float(down)
 
 
 def _size(values: Sequence[int]) -> tuple[int, int]:

@@ -247,7 +247,7 @@ class PlateNetReader:
             text.probabilities[text.filled],
             self._alphabet,
             self._standard.grammars,
-            settings.max_grammar_loss,
+            settings.follows_grammar,
         )
         characters = list(raw)
         if chosen is not None:

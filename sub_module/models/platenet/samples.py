@@ -17,8 +17,9 @@ from sub_module.datasets.coco import PlateImage, load_image, load_plate_images
 from sub_module.datasets.letterbox import fit_scale, letterbox
 from sub_module.datasets.rectify import rectify
 from sub_module.models.platenet.empty_regions import EmptyRegions
-from sub_module.models.platenet.inputs import STRIDE, InputSizes, enlarged
+from sub_module.models.platenet.inputs import InputSizes, enlarged
 from sub_module.models.platenet.losses import IGNORED
+from sub_module.models.platenet.targets import column_labels, detector_targets
 from sub_module.plates import PlateStandard
 from sub_module.plates.geometry import (
     UNIT_SQUARE,
@@ -112,7 +113,7 @@ class PlateTrainingSet(Dataset[dict[str, Any]]):
         truths = _corners_of(record)
         for reading, truth in zip(record.readings, truths, strict=True):
             for _ in range(self._settings["crops_per_plate"]):
-                rough = jitter(truth, self._settings["crop_jitter"] * rng.random(), rng)
+                rough = self._jittered(truth, "crop", rng)
                 crops.append(self._crop(image, rough))
                 offsets.append(map_points(image_to_plate(rough), truth) - UNIT_SQUARE)
                 layouts.append(names.index(reading.layout))
@@ -145,7 +146,7 @@ class PlateTrainingSet(Dataset[dict[str, Any]]):
         ):
             layout = self._standard.layout(reading.layout)
             for _ in range(self._settings["strips_per_row"]):
-                corners = jitter(truth, self._settings["strip_jitter"] * rng.random(), rng)
+                corners = self._jittered(truth, "strip", rng)
                 to_plate = image_to_plate(corners)
                 polygons = [(c, map_points(to_plate, polygon)) for c, polygon in characters]
                 margin = self._margin(rng)
@@ -191,89 +192,35 @@ class PlateTrainingSet(Dataset[dict[str, Any]]):
             strip = cv2.LUT(strip, (255 * _GREY_LEVELS**gamma).astype(np.uint8))
         return _uint8(strip)[None]
 
+    def _jittered(self, truth: Corners, look: str, rng: np.random.Generator) -> Corners:
+        amount = np.asarray(self._settings[f"{look}_jitter"], float)
+        return jitter(truth, amount * rng.random(), rng)
+
     def _turned(
         self, truths: Sequence[Corners], look: str, rng: np.random.Generator
     ) -> list[Corners | None]:
         """Each plate the other way round, upside down or mirrored, as often as the settings say,
         else None: no reading of theirs could be right."""
-        share, amount = self._settings[f"turned_{look}s"], self._settings[f"{look}_jitter"]
+        share = self._settings[f"turned_{look}s"]
         if not share:
             return [None] * len(truths)
         turned: list[Corners | None] = []
         for truth in truths:
-            corners = jitter(truth, amount * rng.random(), rng)[_TURNS[rng.integers(len(_TURNS))]]
+            corners = self._jittered(truth, look, rng)[_TURNS[rng.integers(len(_TURNS))]]
             chosen = rng.random() < share and side_lengths(truth)[0] >= _MIN_TURNED_PX
             turned.append(corners if chosen else None)
         return turned
 
 
-def detector_targets(
-    quads: Sequence[NDArray[np.floating]], size: tuple[int, int]
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """What a detector should say of an image.
-
-    Args:
-        quads: (4, 2) corners of each plate in pixels of the detector's input.
-        size: (width, height) of that input.
-
-    Returns:
-        Heat (1, h, w): 1 in the cell of a plate's centre, falling off as a Gaussian of the plate's
-        size; corner offsets (8, h, w) from cell centres, in strides; and weights (1, h, w) of
-        those: a Gaussian's values where it is above one half, over the plate's height in strides,
-        so that near plates do not drown far ones.
-    """
-    columns, rows = size[0] // STRIDE, size[1] // STRIDE
-    heat = np.zeros((1, rows, columns), np.float32)
-    corners = np.zeros((8, rows, columns), np.float32)
-    weights = np.zeros((1, rows, columns), np.float32)
-    xs, ys = np.meshgrid(np.arange(columns) + 0.5, np.arange(rows) + 0.5)
-    for quad in quads:
-        scaled = np.asarray(quad, np.float32) / STRIDE
-        centre = scaled.mean(0)
-        if not (0 <= centre[0] < columns and 0 <= centre[1] < rows):
-            continue
-        spread = np.maximum((scaled.max(0) - scaled.min(0)) * 0.15, 0.6)
-        peak = np.floor(centre) + 0.5
-        gaussian = np.exp(
-            -(((xs - peak[0]) / spread[0]) ** 2 + ((ys - peak[1]) / spread[1]) ** 2) / 2
-        )
-        nearest = gaussian > heat[0]
-        heat[0] = np.where(nearest, gaussian, heat[0])
-        positive = nearest & (gaussian > 0.5)
-        offsets = scaled.reshape(8, 1, 1) - np.stack([xs, ys] * 4)
-        corners = np.where(positive, offsets, corners).astype(np.float32)
-        height = np.linalg.norm(scaled[3] - scaled[0] + scaled[2] - scaled[1]) / 2
-        weights[0] = np.where(positive, gaussian / max(float(height), 1.0), weights[0])
-    return heat, corners, weights
-
-
-def column_labels(
-    characters: Sequence[tuple[int, NDArray[np.float32]]], num_columns: int
-) -> NDArray[np.int64]:
-    """The class of each column of a strip: 0 for blank, 1 + index of the character there.
-
-    A character claims the middle seven tenths of its ink, so that neighbours stay apart, and at
-    least the column of its middle and half a column to each side.
-
-    Args:
-        characters: (index in the alphabet, (n, 2) outline in shares of the strip).
-        num_columns: Columns of a strip.
-    """
-    labels = np.zeros(num_columns, np.int64)
-    centres = np.arange(num_columns) + 0.5
-    for index, outline in characters:
-        left, right = outline[:, 0].min() * num_columns, outline[:, 0].max() * num_columns
-        half = max(0.35 * (right - left), 0.75)
-        labels[np.abs(centres - (left + right) / 2) <= half] = 1 + index
-    return labels
-
-
-def jitter(corners: Corners, amount: float, rng: np.random.Generator) -> Corners:
+def jitter(
+    corners: Corners, amount: float | NDArray[np.floating], rng: np.random.Generator
+) -> Corners:
     """Move, scale and bend a quadrangle by chance, as a detector's mistakes would.
 
     Args:
         corners: (4, 2) pixels.
-        amount: Standard deviation of the shift, as a share of the plate's width and height.
+        amount: Standard deviation of the shift, as a share of the plate's width and height, or one
+            (2,) for each.
         rng: Where chance comes from.
     """
     unit = UNIT_SQUARE - 0.5

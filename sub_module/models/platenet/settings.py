@@ -21,7 +21,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "reading.margins": (-0.25, 1),
     "reading.min_agreeing": (1, 16),
     "reading.min_characters": (1, 64),
-    "reading.max_grammar_loss": (0, 1000),
+    "reading.follows_grammar": (0, 0.999999),
 }
 _CALIBRATION = {"reading.calibration": (-100.0, 100.0)}
 _INTEGERS = (
@@ -49,8 +49,7 @@ class ReadingSettings:
             share of its width and height.
         min_agreeing: So many of those looks have to read the same.
         min_characters: Shorter texts are dropped.
-        max_grammar_loss: How much less likely, in log units, a text may be that follows a grammar
-            than the likeliest text of all.
+        follows_grammar: The share of plates whose text follows one of the standard's grammars.
         calibration: (slope, offset) of a score's log odds; None: scores stay as they are.
     """
 
@@ -64,7 +63,7 @@ class ReadingSettings:
     margins: tuple[float, ...] = (0.0,)
     min_agreeing: int = 1
     min_characters: int = 1
-    max_grammar_loss: float = 3.0
+    follows_grammar: float = 0.9
     calibration: tuple[float, float] | None = None
 
     @classmethod

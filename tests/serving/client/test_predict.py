@@ -108,6 +108,17 @@ def test_plates_of_a_standard_are_asked_for(gateway: Gateway, tmp_path: Path) ->
     assert str(done.exception) == "--standard and --config: give one"
 
 
+def test_a_server_that_lets_nobody_choose(gateway: Gateway) -> None:
+    """As Triton does: what requests say beside their image is nothing to it."""
+    said = {"plates": [], "image": {"width": 1, "height": 1}, "timings_ms": {}}
+    read = json.dumps({**said, "model": {"name": "m", "version": "1", "standard": "eu"}})
+    answer = json.dumps({"outputs": [{"name": "readings", "data": [read]}]}).encode()
+    gateway.plan = lambda number, asked: Said(200, answer)
+    done = predict(SAMPLE, "--url", gateway.url, "--standard", "kr")
+    assert "read plates of eu, not of kr: it lets nobody choose" in str(done.exception)
+    assert predict(SAMPLE, "--url", gateway.url).exit_code == 0
+
+
 def test_a_lost_server_is_one_line(gateway: Gateway) -> None:
     page = Said(200, b"<html></html>", HTML)
     gateway.plan = lambda number, asked: None if number == 0 else page

@@ -27,10 +27,14 @@ _FLAT_TEXTS = ["16E9927"]
 @pytest.fixture(scope="module")
 def flat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PlateModel]:
     """The shipped model, started for plates of one line only."""
-    standard = str(flat_file(tmp_path_factory.mktemp("standard")))
-    settings = predictor_settings({"standard": standard, "engine.readers": 1})
-    model = PlateModel(settings, SHIPPED_MODEL)
+    folder = tmp_path_factory.mktemp("standard")
+    settings = predictor_settings({"standard": str(flat_file(folder)), "engine.readers": 1})
+    current = folder / "current"
+    current.symlink_to(SHIPPED_MODEL)
+    model = PlateModel(settings, current)
     model.load()
+    # Another one is deployed: of this one, what was loaded counts.
+    current.unlink()
     yield model
     model.reader.close()
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import ArrayLike
 
 from sub_module.datasets.photographs import LabelledPlate, Photograph
-from sub_module.metrics.bootstrap import Estimate, ratio
+from sub_module.metrics.bootstrap import Estimate, ratios
 from sub_module.metrics.photographs import edit_distance, score_photographs
 from sub_module.plates import PlateReading
 from sub_module.plates.geometry import Box
@@ -83,17 +84,21 @@ def test_a_missed_plate_counts_for_exact_reads_and_not_for_characters() -> None:
     # A third to the side: IoU 0.5 and no less; a little further: missed.
     for x, found in ((100 / 3 - 0.01, 1), (100 / 3 + 0.01, 0)):
         scores = score_photographs([_photograph(AB1=0)], [[_reading("AB1", x)]])
-        assert scores.recall == Estimate(found, found, found)
-        assert scores.exact == Estimate(found, found, found)
-        assert (scores.characters is None) == (found == 0)
-        assert scores.num_false == 1 - found
+        assert scores.estimates["recall"] == Estimate(found, found, found)
+        assert scores.estimates["exact"] == Estimate(found, found, found)
+        assert (scores.estimates["characters"] is None) == (found == 0)
+        assert scores.counts["num_false"] == 1 - found
+
+
+def _ratio(above: ArrayLike, below: ArrayLike) -> Estimate | None:
+    return ratios({"of": (above, below)})["of"]
 
 
 def test_what_there_is_not_has_no_figure() -> None:
     nothing = score_photographs([_photograph()], [[]])
     assert set(nothing.estimates.values()) == {None}
-    assert score_photographs([], []).num_photos == 0
-    with pytest.raises(ValueError, match="1 durations of 2"):
+    assert score_photographs([], []).counts["num_photos"] == 0
+    with pytest.raises(ValueError, match="shorter"):
         score_photographs([_photograph()] * 2, [[], []], [0.1])
 
 
@@ -116,19 +121,19 @@ def test_intervals_are_those_of_resampling_one_by_one() -> None:
     rng = np.random.default_rng(3)
     plates = rng.integers(0, 4, 40)
     exact = rng.binomial(plates, 0.8)
-    found = ratio(exact, plates)
+    found = _ratio(exact, plates)
     picks = rng.integers(0, 40, (4000, 40))
     low, high = np.percentile([exact[p].sum() / plates[p].sum() for p in picks], [2.5, 97.5])
     assert found is not None
     assert found.value == exact.sum() / plates.sum()
     assert (found.low, found.high) == pytest.approx((low, high), abs=0.015)
-    assert found == ratio(exact, plates), "the same each time"
+    assert found == _ratio(exact, plates), "the same each time"
     of_plates = np.repeat(np.arange(40), plates)
     assert found.high - found.low > 0.1, f"of {len(of_plates)} plates"
 
 
 def test_interval_of_one_image_and_of_rare_plates() -> None:
-    assert ratio([1], [2]) == Estimate(0.5, 0.5, 0.5)
-    assert ratio([0, 0], [0, 0]) is None
-    assert ratio([], []) is None
-    assert ratio([1.0] + [0.0] * 9, [1.0] + [0.0] * 9) == Estimate(1.0, 1.0, 1.0)
+    assert _ratio([1], [2]) == Estimate(0.5, 0.5, 0.5)
+    assert _ratio([0, 0], [0, 0]) is None
+    assert _ratio([], []) is None
+    assert _ratio([1.0] + [0.0] * 9, [1.0] + [0.0] * 9) == Estimate(1.0, 1.0, 1.0)

@@ -16,6 +16,7 @@ from sub_module.models.platenet.decode import (
     decode_rows,
 )
 from sub_module.plates import PlateStandard, Slot
+from sub_module.plates.standards import load_standard
 from tests.factories import random_characters
 from tests.standards import kr_standard, tiny_standard
 
@@ -87,7 +88,9 @@ def test_fewer_columns_than_slots_is_no_text() -> None:
     assert None in characters
 
 
-@pytest.mark.parametrize("standard", [kr_standard(), tiny_standard()], ids=lambda s: s.name)
+@pytest.mark.parametrize(
+    "standard", [kr_standard(), tiny_standard(), load_standard("eu")], ids=lambda s: s.name
+)
 def test_every_text_of_a_standard_survives(standard: PlateStandard) -> None:
     """Texts painted into columns come back."""
     rng = np.random.default_rng(0)
@@ -144,6 +147,12 @@ def test_characters_that_touch_cost_more_where_they_look_alike() -> None:
     # Column 2 is a 0 after a 0, column 4 a 1 after a 0.
     assert costs[2] == pytest.approx(13, abs=0.5)
     assert 1 <= costs[4] == costs[2:7].min() < 3
+
+
+def test_a_row_whose_slots_all_have_to_be_filled_pays_for_no_touching() -> None:
+    for layout in kr_standard().layouts:
+        assert not any(_states(row.slots, "01").counts for row in layout.rows)
+    assert _states((DIGIT, MAYBE), "01").counts
 
 
 def test_rows_are_decoded_together_as_alone() -> None:

@@ -17,11 +17,10 @@ from sub_module.models.platenet.samples import (
     InputSizes,
     PlateTrainingSet,
     collate_samples,
-    column_labels,
-    detector_targets,
     fit_scale,
 )
 from sub_module.models.platenet.settings import ReadingSettings
+from sub_module.models.platenet.targets import column_labels, detector_targets
 from sub_module.plates import PlateStandard
 from sub_module.plates.geometry import image_to_plate, map_points
 from tests.standards import kr_standard, tiny_standard

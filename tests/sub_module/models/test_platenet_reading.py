@@ -176,7 +176,7 @@ def test_a_grammar_chooses_among_look_alikes_and_the_raw_text_stands_beside() ->
     (found,) = read(networks, with_grammar)
     assert (found.text, found.raw, found.grammar) == ("OO10", "O010", "X")
     assert found.serial == "OO10"
-    (raw,) = read(networks, with_grammar, max_grammar_loss=0.1)
+    (raw,) = read(networks, with_grammar, follows_grammar=0.01)
     assert (raw.text, raw.raw, raw.grammar) == ("O010", "O010", "")
     assert found.score < raw.score
     (as_it_is,) = read(GivenNetworks(free_standard(), ["_O_I_1_0_"]), with_grammar)

@@ -7,17 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sub_module.errors import ConfigError
 from sub_module.models.platenet.empty_regions import EmptyRegions
 from sub_module.models.platenet.losses import IGNORED
 from sub_module.models.platenet.samples import (
     InputSizes,
     PlateTrainingSet,
     collate_samples,
-    column_labels,
-    detector_targets,
     jitter,
     letterbox,
 )
+from sub_module.models.platenet.targets import column_labels, detector_targets
 from sub_module.plates import PlateStandard
 from sub_module.plates.geometry import region_corners
 from tests.standards import kr_standard, tiny_standard
@@ -73,6 +73,24 @@ def test_columns_are_labelled_by_hand_worked_cases(
 def test_no_jitter_is_no_change() -> None:
     corners = region_corners((10, 10, 60, 30))
     assert jitter(corners, 0.0, np.random.default_rng(0)) == pytest.approx(corners, abs=1e-4)
+
+
+def test_jitter_may_be_larger_in_one_direction() -> None:
+    corners = region_corners((10, 10, 60, 30))
+    moved = jitter(corners, np.array([0.0, 0.2]), np.random.default_rng(0))
+    assert moved[:, 0] == pytest.approx(corners[:, 0], abs=1e-3)
+    assert np.abs(moved[:, 1] - corners[:, 1]).max() > 1
+
+
+def test_a_crop_shows_as_much_of_the_surroundings_as_it_is_told() -> None:
+    regions = [
+        InputSizes.from_config({**SIZES, "crop_margin": margin}).crop_region
+        for margin in (0.25, [0.25, 0.5])
+    ]
+    assert regions == [(-0.25, -0.25, 1.25, 1.25), (-0.25, -0.5, 1.25, 1.5)]
+    for wrong in (-0.1, [0.1], [0.1, 9], "wide"):
+        with pytest.raises(ConfigError, match=r"model\.sizes"):
+            InputSizes.from_config({**SIZES, "crop_margin": wrong})
 
 
 def test_letterbox_keeps_proportions() -> None:

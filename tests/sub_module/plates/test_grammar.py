@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 
@@ -46,7 +44,7 @@ CASES = [
 def test_the_likeliest_text_of_a_grammar(
     raw: str, grammars: tuple[Grammar, ...], text: str, name: str | None, reason: str
 ) -> None:
-    found = likeliest_text(sure(raw), ALPHABET, grammars, max_loss=7.0)
+    found = likeliest_text(sure(raw), ALPHABET, grammars, follows_grammar=0.9)
     if name is None:
         assert found is None
         return
@@ -55,28 +53,29 @@ def test_the_likeliest_text_of_a_grammar(
     assert found.grammar == name
 
 
-def test_a_loss_is_the_log_of_how_much_likelier_the_raw_text_is() -> None:
-    # 0.9 for O, 0.05 for 0.
-    loss = math.log(0.9 / 0.05)
+def test_the_bound_follows_from_bayes_rule() -> None:
+    """O is 18 times as likely as 0; of 36 texts the grammar allows 10, each of which is so much
+    likelier beforehand: 3.6 times the odds that a plate follows it, so they meet at 5 to 1."""
     grammars = (Grammar("X", ("D",)),)
-    assert likeliest_text(sure("O"), ALPHABET, grammars, loss - 0.02) is None
-    found = likeliest_text(sure("O"), ALPHABET, grammars, loss + 0.02)
+    assert likeliest_text(sure("O"), ALPHABET, grammars, 5 / 6 - 0.01) is None
+    found = likeliest_text(sure("O"), ALPHABET, grammars, 5 / 6 + 0.01)
     assert found is not None
     # Of the ten digits all but 0 have a crumb each.
     assert found.shares[0] == pytest.approx(0.05 / (0.05 + 9e-5))
+    assert likeliest_text(sure("1"), ALPHABET, grammars, 0.0) is None, "grammars are not asked"
 
 
 def test_of_grammars_that_fit_the_most_specific_is_named() -> None:
     wide, narrow = Grammar("WIDE", ("LLDD",)), Grammar("NARROW", ("LLDD",), "ABC")
     for grammars in ((wide, narrow), (narrow, wide)):
-        texts = [likeliest_text(sure(t), ALPHABET, grammars, 1.0) for t in ("AC12", "XC12")]
+        texts = [likeliest_text(sure(t), ALPHABET, grammars, 0.9) for t in ("AC12", "XC12")]
         assert [text.grammar if text else "" for text in texts] == ["NARROW", "WIDE"]
 
 
 def test_a_character_that_its_slot_does_not_take_cannot_come_out() -> None:
     probabilities = sure("O")
     probabilities[0, ALPHABET.index("0")] = 0
-    found = likeliest_text(probabilities, ALPHABET, (Grammar("X", ("D",)),), max_loss=100.0)
+    found = likeliest_text(probabilities, ALPHABET, (Grammar("X", ("D",)),), 0.9999)
     assert found is None or ALPHABET[found.characters[0]] != "0"
 
 
@@ -95,12 +94,12 @@ REAL = [
 def test_europe(text: str, country: str) -> None:
     """A text that a country issues follows its grammar as it is; nonsense follows none."""
     grammars = load_standard("eu").grammars
-    found = likeliest_text(sure(text, 0.99), ALPHABET, grammars, max_loss=0.1)
+    found = likeliest_text(sure(text, 0.99), ALPHABET, grammars, follows_grammar=0.1)
     assert (found is None) == (country == "")
     if found is None:
         return
     assert "".join(ALPHABET[i] for i in found.characters) == text
     own = [grammar for grammar in grammars if grammar.name == country]
-    alone = likeliest_text(sure(text, 0.99), ALPHABET, tuple(own), max_loss=0.1)
+    alone = likeliest_text(sure(text, 0.99), ALPHABET, tuple(own), follows_grammar=0.1)
     assert alone is not None
     assert alone.grammar == country

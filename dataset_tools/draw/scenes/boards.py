@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dataset_tools.draw.glyphs import Glyph, glyph, word
-from dataset_tools.draw.strokes import CHARACTERS, random_face
+from dataset_tools.draw.brushes import Image, as_image, lay_ink, shrunk
+from dataset_tools.draw.chance import pick, varied
+from dataset_tools.draw.faces.glyphs import Glyph, word
+from dataset_tools.draw.faces.strokes import CHARACTERS, random_letters
 from sub_module.plates import PlateStandard
-
-Image = NDArray[np.uint8]
-Colour = NDArray[np.float64]
 
 _HEADLINES = (
     *("PARKING", "HOTEL", "Bäckerei", "SALE", "GARAGE", "Café", "PIZZA", "AUTOHAUS", "Taxi"),
@@ -24,14 +23,8 @@ _HEADLINES = (
     *("BABY ON BOARD", "Fahrschule", "L", "TIR", "24h", "KEEP CLEAR", "No Parking", "Rent a Car"),
 )
 _LINES = (
-    *(
-        "since 1987",
-        "best prices",
-        "Inh. K. Weber",
-        "open Mon-Sat 9-18",
-        "& Söhne",
-        "GmbH & Co. KG",
-    ),
+    *("since 1987", "best prices", "Inh. K. Weber"),
+    *("open Mon-Sat 9-18", "& Söhne", "GmbH & Co. KG"),
     *("www.example.com", "info@example.org", "2nd floor", "100 m", "left at the lights", "tel/fax"),
 )
 _PLOTTER_FONTS = (
@@ -39,6 +32,7 @@ _PLOTTER_FONTS = (
     cv2.FONT_HERSHEY_PLAIN,
 )
 _DEVICES = ("CAM", "CAMERA", "CH", "DVR", "Cam")
+_BUTTONS = ("OK", "Share", "Edit", "Delete", "Back", "12", "Reply", "Save")
 
 
 def paint_sign(fonts: Sequence[str], rng: np.random.Generator) -> Image:
@@ -60,10 +54,10 @@ def paint_sign(fonts: Sequence[str], rng: np.random.Generator) -> Image:
         box = (10, top, width - 10, top + 0.84 * height / count * rng.uniform(0.7, 1.0))
         choice = rng.random()
         if line > 0 and choice < 0.5:
-            mask = _plotted(phone_number(rng), rng)
+            mask = _plotted(_phone_number(rng), rng)
         else:
             texts = _LINES if line > 0 and choice < 0.8 else _HEADLINES
-            mask = _lettered(texts[int(rng.integers(len(texts)))], fonts, rng)
+            mask = _lettered(pick(texts, rng), fonts, rng)
         _write(image, mask, box, ink)
     return image
 
@@ -82,9 +76,9 @@ def paint_board(
         (H, W, 3) RGB, about 200 px wide.
     """
     width, height = 200, int(200 / rng.uniform(1.3, 5.5))
-    colours = standard.colours[rng.integers(len(standard.colours))]
+    colours = pick(standard.colours, rng)
     image = np.empty((height, width, 3), np.uint8)
-    image[:] = np.clip(np.array(colours.background) + rng.normal(0, 12, 3), 0, 255)
+    image[:] = np.array(varied(colours.background, 12, rng), np.uint8)
     ink = np.array(colours.text, np.float64)
     if rng.random() < 0.6:
         inset, thickness = int(rng.integers(0, 5)), int(rng.integers(1, 5))
@@ -94,20 +88,20 @@ def paint_board(
     if choice < 0.15:
         return image
     count = int(rng.integers(1, 4)) if choice < 0.55 else int(rng.integers(9, 15))
-    face = _face(settings, rng)
-    alphabet = [c for c in standard.alphabet if c in CHARACTERS] or list(standard.alphabet)
+    alphabet = "".join(c for c in standard.alphabet if c in CHARACTERS) or standard.alphabet
+    letters = random_letters(alphabet, settings, rng)
     if rng.random() < 0.5:
-        alphabet = [c for c in alphabet if c.isdigit()] or alphabet
-    masks = [face(alphabet[int(rng.integers(len(alphabet)))]) for _ in range(count)]
+        alphabet = "".join(c for c in alphabet if c.isdigit()) or alphabet
+    glyphs = [letters(pick(alphabet, rng)) for _ in range(count)]
     rows = 2 if count > 8 and rng.random() < 0.4 else 1
     for row in range(rows):
         top = height * (0.1 + 0.8 * row / rows)
-        line = _set_line(masks[row::rows], rng)
+        line = _set_line(glyphs[row::rows], rng)
         _write(image, line, (12, top, width - 12, top + 0.8 * height / rows), ink)
     return image
 
 
-def timestamp(image_size: tuple[int, int], rng: np.random.Generator) -> NDArray[np.uint8]:
+def timestamp(image_size: tuple[int, int], rng: np.random.Generator) -> Image:
     """Date and time as recorders burn them in.
 
     Args:
@@ -124,14 +118,14 @@ def timestamp(image_size: tuple[int, int], rng: np.random.Generator) -> NDArray[
         f"{year}-{month:02d}-{day:02d} {clock}",
         f"{day:02d}/{month:02d}/{year} {clock}",
         f"{day}.{month}.{year}",
-        f"{rng.choice(_DEVICES)} {int(rng.integers(1, 33)):02d}",
+        f"{pick(_DEVICES, rng)} {int(rng.integers(1, 33)):02d}",
         f"{clock} {int(rng.integers(5, 140))} km/h",
         f"{year}/{month:02d}/{day:02d}",
     )
-    mask = _plotted(texts[int(rng.integers(len(texts)))], rng)
+    mask = _plotted(pick(texts, rng), rng)
     height = max(8, round(image_size[1] * rng.uniform(0.025, 0.07)))
     width = min(round(mask.shape[1] * height / mask.shape[0]), round(image_size[0] * 0.8))
-    return _uint8(cv2.resize(mask, (width, height), interpolation=cv2.INTER_AREA))
+    return shrunk(mask, (width, height))
 
 
 def phone_bar(
@@ -166,12 +160,12 @@ def phone_bar(
         box = (x * width - half, high[0], x * width + half, high[1])
         x1, y1, x2, y2 = (round(value) for value in box)
         cv2.rectangle(bar, (x1, y1), (x2, y2), colour, -1)
-        text = str(rng.choice(("OK", "Share", "Edit", "Delete", "Back", "12", "Reply", "Save")))
+        text = pick(_BUTTONS, rng)
         _write(bar, _lettered(text, fonts, rng), (x1 + 3, y1 + 3, x2 - 3, y2 - 3), ink)
     return bar
 
 
-def phone_number(rng: np.random.Generator) -> str:
+def _phone_number(rng: np.random.Generator) -> str:
     """A telephone number as adverts write one."""
     digits = "".join(map(str, rng.integers(0, 10, 11).tolist()))
     forms = (
@@ -181,16 +175,16 @@ def phone_number(rng: np.random.Generator) -> str:
         f"{digits[:4]}-{digits[4:8]}",
         f"Tel. {digits[:5]}",
     )
-    return forms[int(rng.integers(len(forms)))]
+    return pick(forms, rng)
 
 
-def _lettered(text: str, fonts: Sequence[str], rng: np.random.Generator) -> NDArray[np.uint8]:
-    return word(fonts[int(rng.integers(len(fonts)))], text)
+def _lettered(text: str, fonts: Sequence[str], rng: np.random.Generator) -> Image:
+    return word(pick(fonts, rng), text)
 
 
-def _plotted(text: str, rng: np.random.Generator) -> NDArray[np.uint8]:
+def _plotted(text: str, rng: np.random.Generator) -> Image:
     """A text in a plotter's font, as devices write: no text comes twice, and fonts are slow."""
-    font = _PLOTTER_FONTS[int(rng.integers(len(_PLOTTER_FONTS)))]
+    font = pick(_PLOTTER_FONTS, rng)
     thickness = int(rng.integers(1, 4))
     (width, height), below = cv2.getTextSize(text, font, 1.0, thickness)
     canvas = np.zeros((height + below + 4, width + 4), np.uint8)
@@ -198,20 +192,12 @@ def _plotted(text: str, rng: np.random.Generator) -> NDArray[np.uint8]:
     return canvas
 
 
-def _face(settings: Mapping[str, Any], rng: np.random.Generator) -> Callable[[str], Glyph]:
-    """Plates' own lettering: what is no plate must not be told by its letters."""
-    if rng.random() < settings["strokes"]:
-        return random_face(rng).glyph
-    font = settings["fonts"][int(rng.integers(len(settings["fonts"])))]
-    return lambda character: glyph(font, character)
-
-
-def _set_line(glyphs: Sequence[Glyph], rng: np.random.Generator) -> NDArray[np.uint8]:
+def _set_line(glyphs: Sequence[Glyph], rng: np.random.Generator) -> Image:
     """Characters side by side, at one height."""
     height, gap = 64, int(rng.integers(4, 22))
     masks = [cv2.resize(g.mask, (max(4, round(g.relative_width * height)), height)) for g in glyphs]
     spaced = [cv2.copyMakeBorder(m, 0, 0, 0, gap, cv2.BORDER_CONSTANT, value=0) for m in masks]
-    return _uint8(np.concatenate(spaced, axis=1)[:, :-gap])
+    return as_image(np.concatenate(spaced, axis=1)[:, :-gap])
 
 
 def _ground(size: tuple[int, int], rng: np.random.Generator) -> Image:
@@ -229,14 +215,14 @@ def _ground(size: tuple[int, int], rng: np.random.Generator) -> Image:
     return image
 
 
-def _ink_on(image: Image, rng: np.random.Generator) -> Colour:
+def _ink_on(image: Image, rng: np.random.Generator) -> NDArray[np.float64]:
     """A colour that can be told from a board's."""
     mean = float(image.mean())
     return rng.uniform(0, 90, 3) if mean > 128 else rng.uniform(170, 255, 3)
 
 
 def _write(
-    image: Image, mask: NDArray[np.uint8], box: tuple[float, float, float, float], ink: Colour
+    image: Image, mask: Image, box: tuple[float, float, float, float], ink: NDArray[np.float64]
 ) -> None:
     """Set a text's ink into the middle of a box, in place, as high as fits."""
     x1, y1, x2, y2 = box
@@ -245,11 +231,5 @@ def _write(
     if width < 2 or height < 3:
         return
     left, top = int((x1 + x2 - width) / 2), int((y1 + y2 - height) / 2)
-    small = cv2.resize(mask, (width, height), interpolation=cv2.INTER_AREA)
-    alpha = small[..., None].astype(np.float32) / 255
     region = image[top : top + height, left : left + width]
-    region[:] = (region * (1 - alpha) + ink * alpha).astype(np.uint8)
-
-
-def _uint8(image: Any) -> Image:
-    return np.asarray(image, dtype=np.uint8)
+    lay_ink(region, shrunk(mask, (width, height)), ink)

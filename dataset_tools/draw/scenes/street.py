@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from dataset_tools.draw.plane import fill, multiply
-
-Image = NDArray[np.uint8]
+from dataset_tools.draw.brushes import Image, fill, multiply
 
 
 def draw_street(image: Image, rng: np.random.Generator) -> None:

@@ -5,57 +5,15 @@ Sizes are in metres, of a car in its own plane about the middle of its plate.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from dataset_tools.draw.plane import Colour, Image, Plane, Polygon, blob
+from dataset_tools.draw.brushes import Image, Polygon
+from dataset_tools.draw.scenes.car_body import Body, grey, motorcycle_paint, random_body, sheen
+from dataset_tools.draw.scenes.plane import Plane, blob
 from sub_module.plates.geometry import side_lengths
 
-_PAINTS = np.array(
-    [
-        *[(235, 235, 232), (190, 192, 196), (120, 123, 128), (70, 72, 76), (24, 24, 27)],
-        *[(150, 24, 28), (28, 50, 110), (60, 100, 160), (30, 70, 50), (190, 175, 145)],
-        *[(225, 190, 40), (205, 90, 30), (90, 60, 45), (110, 130, 140)],
-    ],
-    np.float64,
-)
-_PAINT_SHARES = np.array([18, 16, 13, 9, 16, 7, 6, 4, 3, 3, 1.5, 1.5, 1, 1])
 # Width over height below which a plate is taken for a motorcycle's, half of the time.
 _MOTORCYCLE_ASPECT = 1.8
-
-
-@dataclass(frozen=True)
-class _Body:
-    """What the parts of one car go by.
-
-    Attributes:
-        x: Of the car's middle.
-        half: Half the car's width.
-        roof: Heights, down: of the roof,
-        belt: of the windows' lower edge,
-        bottom: of the body's lower edge,
-        ground: and of the road.
-        squareness: Of the body's outline.
-        taper: Of the cabin: how much narrower it is above.
-        paint: RGB.
-        trim: RGB of bumpers and frames.
-        plate: Half the plate's width and half its height.
-    """
-
-    x: float
-    half: float
-    roof: float
-    belt: float
-    bottom: float
-    ground: float
-    squareness: float
-    taper: float
-    paint: Colour
-    trim: Colour
-    plate: tuple[float, float]
 
 
 def draw_car(image: Image, corners: Polygon, rng: np.random.Generator) -> None:
@@ -75,7 +33,7 @@ def draw_car(image: Image, corners: Polygon, rng: np.random.Generator) -> None:
         return
     width = rng.uniform(0.46, 0.58) if aspect > 3.3 else rng.uniform(0.27, 0.36)
     plane = Plane.through(image, corners, width, width / aspect)
-    body = _random_body(width / 2, width / aspect / 2, rng)
+    body = random_body(width / 2, width / aspect / 2, rng)
     is_van, is_front = rng.random() < 0.15, rng.random() < 0.5
     _stand(plane, body, rng)
     _cabin(plane, body, is_van, rng)
@@ -84,7 +42,7 @@ def draw_car(image: Image, corners: Polygon, rng: np.random.Generator) -> None:
         body.squareness, rng.uniform(-0.02, 0.06),
     )  # fmt: skip
     plane.fill(outline, body.paint)
-    plane.light(outline, _sheen(image, rng))
+    plane.light(outline, sheen(image, rng))
     _seams(plane, body, rng)
     _bumper(plane, body, rng)
     if is_front:
@@ -94,52 +52,6 @@ def draw_car(image: Image, corners: Polygon, rng: np.random.Generator) -> None:
     _recess(plane, body, rng)
 
 
-def _random_body(plate_half: float, plate_high: float, rng: np.random.Generator) -> _Body:
-    paint = _PAINTS[rng.choice(len(_PAINTS), p=_PAINT_SHARES / _PAINT_SHARES.sum())]
-    is_off_centre = rng.random() < 0.08
-    belt = -rng.uniform(0.28, 0.8)
-    bottom = plate_high + rng.uniform(0.03, 0.5)
-    return _Body(
-        x=rng.choice((-1, 1)) * rng.uniform(0.25, 0.5) if is_off_centre else rng.normal(0, 0.02),
-        half=rng.uniform(0.76, 1.02),
-        roof=belt - rng.uniform(0.35, 0.75),
-        belt=belt,
-        bottom=bottom,
-        ground=bottom + rng.uniform(0.08, 0.32),
-        squareness=rng.uniform(4.0, 10.0),
-        taper=rng.uniform(0.0, 0.2),
-        paint=_jittered(paint, 12, rng),
-        trim=_jittered(np.full(3, rng.uniform(18, 75)), 4, rng),
-        plate=(plate_half, plate_high),
-    )
-
-
-def _jittered(colour: Colour, spread: float, rng: np.random.Generator) -> Colour:
-    return np.clip(colour + rng.normal(0, spread) + rng.normal(0, spread / 3, 3), 0, 255)
-
-
-def _grey(low: float, high: float, rng: np.random.Generator) -> Colour:
-    return _jittered(np.full(3, rng.uniform(low, high)), 4, rng)
-
-
-def _sheen(image: Image, rng: np.random.Generator) -> NDArray[np.float64]:
-    """The light on paint, falling off downwards and to the sides, with blotches; often with what
-    surrounds the car in it, (6, 8) or (18, 32)."""
-    down = np.linspace(rng.uniform(1.0, 1.3), rng.uniform(0.55, 1.0), 6)[:, None]
-    across = 1 - rng.uniform(0, 0.35) * np.linspace(-1, 1, 8)[None] ** 2
-    lopsided = 1 + rng.uniform(-0.2, 0.2) * np.linspace(-1, 1, 8)[None]
-    field = down * across * lopsided * (1 + rng.normal(0, 0.06, (6, 8)))
-    if rng.random() < 0.5:
-        field[rng.integers(0, 5)] *= rng.uniform(1.1, 1.4)
-    if rng.random() < 0.4:
-        return field
-    y, x = (int(value) for value in rng.random(2) * np.array(image.shape[:2]) / 2)
-    seen = image[y : y + 144 : 8, x : x + 256 : 8, 1].astype(np.float64)
-    seen = np.asarray(cv2.blur(seen, (3, 3)), np.float64) / max(float(seen.mean()), 20.0)
-    mirrored = 1 + rng.uniform(0.05, 0.3) * (np.clip(seen, 0, 2) - 1)
-    return np.asarray(cv2.resize(field, mirrored.shape[::-1]), np.float64) * mirrored
-
-
 def _box(x: float, y: float, half_width: float, half_height: float) -> Polygon:
     return np.array([x, y]) + np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)]) * (
         half_width,
@@ -147,14 +59,14 @@ def _box(x: float, y: float, half_width: float, half_height: float) -> Polygon:
     )
 
 
-def _stand(plane: Plane, body: _Body, rng: np.random.Generator) -> None:
+def _stand(plane: Plane, body: Body, rng: np.random.Generator) -> None:
     """The shadow on the road, the wheels, and the car's side as far as it is seen."""
     shade = blob(
         body.x + rng.normal(0, 0.1), body.ground, body.half * rng.uniform(1.0, 1.3),
         rng.uniform(0.1, 0.25), 3.0,
     )  # fmt: skip
     plane.light(shade, np.full((2, 2), rng.uniform(0.2, 0.6)))
-    tyre = _grey(12, 45, rng)
+    tyre = grey(12, 45, rng)
     wheel = rng.uniform(0.09, 0.13)
     for side in (-1, 1):
         x = body.x + side * (body.half - wheel - 0.03)
@@ -166,7 +78,7 @@ def _stand(plane: Plane, body: _Body, rng: np.random.Generator) -> None:
         _side(plane, body, rng)
 
 
-def _side(plane: Plane, body: _Body, rng: np.random.Generator) -> None:
+def _side(plane: Plane, body: Body, rng: np.random.Generator) -> None:
     """The side, behind the front to the left or the right."""
     side = rng.choice((-1, 1))
     depth = rng.uniform(0.3, 1.6)
@@ -177,10 +89,10 @@ def _side(plane: Plane, body: _Body, rng: np.random.Generator) -> None:
     plane.fill(flank, body.paint * rng.uniform(0.45, 0.85))
     glass = np.array([(near, body.roof * 0.97), (far, body.roof * smaller * 0.92),
                       (far, body.belt * smaller), (near, body.belt)])  # fmt: skip
-    plane.fill(glass, _grey(20, 110, rng))
+    plane.fill(glass, grey(20, 110, rng))
 
 
-def _cabin(plane: Plane, body: _Body, is_van: bool, rng: np.random.Generator) -> None:
+def _cabin(plane: Plane, body: Body, is_van: bool, rng: np.random.Generator) -> None:
     """The roof, its pillars and the window, with what is seen in and through it."""
     middle, high = (body.roof + body.belt) / 2 + 0.06, (body.belt - body.roof) / 2 + 0.1
     wide = body.half * (rng.uniform(0.92, 1.0) if is_van else rng.uniform(0.76, 0.9))
@@ -195,7 +107,7 @@ def _cabin(plane: Plane, body: _Body, is_van: bool, rng: np.random.Generator) ->
         windows = [(body.x - half, half * 0.85), (body.x + half, half * 0.85)]
     for x, half in windows:
         glass = blob(x, middle - 0.01, half, high - frame, rng.uniform(4, 9), taper)
-        plane.fill(glass, _grey(15, 70, rng) + rng.uniform(0, 25) * np.array([0.0, 0.5, 1.0]))
+        plane.fill(glass, grey(15, 70, rng) + rng.uniform(0, 25) * np.array([0.0, 0.5, 1.0]))
         if rng.random() < 0.5:
             _seen_through(plane, (x, middle, half, high - frame), rng)
         plane.light(glass, 1 + rng.uniform(0, 0.9) * rng.random((4, 5)))
@@ -204,7 +116,7 @@ def _cabin(plane: Plane, body: _Body, is_van: bool, rng: np.random.Generator) ->
     if rng.random() < 0.5:
         start = np.array([body.x + rng.uniform(-0.5, 0.2), middle + high - frame])
         reach = np.array([rng.uniform(0.2, 0.6), -rng.uniform(0.02, 0.15)])
-        plane.line(np.stack([start, start + reach]), _grey(8, 40, rng), 0.015)
+        plane.line(np.stack([start, start + reach]), grey(8, 40, rng), 0.015)
 
 
 def _seen_through(
@@ -213,9 +125,9 @@ def _seen_through(
     """Daylight through the car: a bright gap with headrests in it, as long as a plate is."""
     x, y, half_width, half_height = window
     wide, high = half_width * rng.uniform(0.4, 0.9), half_height * rng.uniform(0.25, 0.6)
-    bright = _grey(120, 250, rng)
+    bright = grey(120, 250, rng)
     plane.fill(blob(x, y, wide, high, rng.uniform(4, 10), rng.uniform(-0.1, 0.1)), bright)
-    dark = _grey(10, 60, rng)
+    dark = grey(10, 60, rng)
     for _ in range(int(rng.integers(1, 5))):
         spot = x + rng.uniform(-0.8, 0.8) * wide
         plane.fill(blob(spot, y + high * rng.uniform(0, 0.8), rng.uniform(0.05, 0.12),
@@ -232,10 +144,10 @@ def _reflection(
     top, low = y - half_height * rng.uniform(0.3, 0.9), y + half_height * rng.uniform(0.2, 0.9)
     streak = np.array([(left + lean, top), (left + wide + lean, top),
                        (left + wide, low), (left, low)])  # fmt: skip
-    plane.fill(np.clip(streak, (x - half_width, -9), (x + half_width, 9)), _grey(100, 235, rng))
+    plane.fill(np.clip(streak, (x - half_width, -9), (x + half_width, 9)), grey(100, 235, rng))
 
 
-def _seams(plane: Plane, body: _Body, rng: np.random.Generator) -> None:
+def _seams(plane: Plane, body: Body, rng: np.random.Generator) -> None:
     """Edges of hood, lid and panels: dark lines, some with a bright one below."""
     for _ in range(int(rng.integers(1, 5))):
         y = rng.uniform(body.belt, body.bottom)
@@ -248,7 +160,7 @@ def _seams(plane: Plane, body: _Body, rng: np.random.Generator) -> None:
             plane.line(curve + np.array([0, 0.018]), bright, rng.uniform(0.006, 0.02))
 
 
-def _bumper(plane: Plane, body: _Body, rng: np.random.Generator) -> None:
+def _bumper(plane: Plane, body: Body, rng: np.random.Generator) -> None:
     """A bumper, in paint or in plastic, with an intake or vents in it."""
     top = rng.uniform(-0.12, body.bottom - 0.05)
     high = (body.bottom - top) / 2
@@ -265,11 +177,11 @@ def _bumper(plane: Plane, body: _Body, rng: np.random.Generator) -> None:
     for side in (-1, 1) if rng.random() < 0.5 else ():
         x = body.x + side * body.half * rng.uniform(0.7, 0.8)
         y = rng.uniform(min(0.05, low - 0.01), low)
-        lamp = _grey(60, 230, rng) if rng.random() < 0.5 else np.array([170.0, 25, 30])
+        lamp = grey(60, 230, rng) if rng.random() < 0.5 else np.array([170.0, 25, 30])
         plane.fill(blob(x, y, rng.uniform(0.05, 0.14), rng.uniform(0.02, 0.06), 4.0), lamp)
 
 
-def _front(plane: Plane, body: _Body, rng: np.random.Generator) -> None:
+def _front(plane: Plane, body: Body, rng: np.random.Generator) -> None:
     """Headlamps, grille and badge."""
     y = -body.plate[1] - rng.uniform(0.04, 0.22)
     if rng.random() < 0.8:
@@ -278,7 +190,7 @@ def _front(plane: Plane, body: _Body, rng: np.random.Generator) -> None:
     wide = rng.uniform(0.08, 0.12) if is_round else rng.uniform(0.12, 0.24)
     high = wide if is_round else rng.uniform(0.05, 0.12)
     up, lean = rng.uniform(-0.1, 0.12), rng.uniform(-0.08, 0.08)
-    glass, bulb = _grey(90, 225, rng), _grey(200, 255, rng)
+    glass, bulb = grey(90, 225, rng), grey(200, 255, rng)
     is_lit = rng.random() < 0.25
     for side in (-1, 1):
         x = body.x + side * (body.half - wide - rng.uniform(0.02, 0.04))
@@ -293,14 +205,14 @@ def _front(plane: Plane, body: _Body, rng: np.random.Generator) -> None:
             )
 
 
-def _grille(plane: Plane, body: _Body, y: float, rng: np.random.Generator) -> None:
+def _grille(plane: Plane, body: Body, y: float, rng: np.random.Generator) -> None:
     wide, high = rng.uniform(0.22, 0.65), rng.uniform(0.05, 0.18)
     square, taper = rng.uniform(3, 9), rng.uniform(-0.25, 0.15)
-    chrome = _grey(130, 235, rng)
+    chrome = grey(130, 235, rng)
     if rng.random() < 0.6:
         plane.fill(blob(body.x, y, wide + 0.02, high + 0.02, square, taper), chrome)
-    plane.fill(blob(body.x, y, wide, high, square, taper), _grey(8, 50, rng))
-    bar = chrome if rng.random() < 0.5 else _grey(50, 110, rng)
+    plane.fill(blob(body.x, y, wide, high, square, taper), grey(8, 50, rng))
+    bar = chrome if rng.random() < 0.5 else grey(50, 110, rng)
     middle = np.array([body.x, y])
     if rng.random() < 0.7:
         for across in np.linspace(-0.8, 0.8, int(rng.integers(2, 8))):
@@ -313,10 +225,10 @@ def _grille(plane: Plane, body: _Body, y: float, rng: np.random.Generator) -> No
     if rng.random() < 0.7:
         radius = rng.uniform(0.035, 0.075)
         plane.fill(blob(body.x, y, radius, radius, rng.uniform(1.5, 4)), chrome)
-        plane.fill(blob(body.x, y, radius * 0.7, radius * 0.7, 2.0), _grey(20, 200, rng))
+        plane.fill(blob(body.x, y, radius * 0.7, radius * 0.7, 2.0), grey(20, 200, rng))
 
 
-def _rear(plane: Plane, body: _Body, is_van: bool, rng: np.random.Generator) -> None:
+def _rear(plane: Plane, body: Body, is_van: bool, rng: np.random.Generator) -> None:
     """Tail lamps, the nook of the plate with its lamp strip, badges, an exhaust."""
     if is_van:
         seam = np.array([(body.x, body.roof), (body.x, body.bottom)])
@@ -324,12 +236,12 @@ def _rear(plane: Plane, body: _Body, is_van: bool, rng: np.random.Generator) -> 
     if rng.random() < 0.7:
         wide = body.plate[0] + rng.uniform(0.03, 0.2)
         high = body.plate[1] + rng.uniform(0.02, 0.1)
-        nook = blob(body.x * 0, -0.01, wide, high, rng.uniform(4, 9), rng.uniform(-0.1, 0.1))
+        nook = blob(0.0, -0.01, wide, high, rng.uniform(4, 9), rng.uniform(-0.1, 0.1))
         plane.fill(nook, np.clip(body.paint * rng.uniform(0.5, 0.95), 0, 255))
         plane.light(nook, np.linspace(rng.uniform(0.4, 0.9), 1.1, 4)[:, None] * np.ones((1, 2)))
     if rng.random() < 0.6:
         strip = -body.plate[1] - rng.uniform(0.03, 0.07)
-        colour = _grey(120, 240, rng) if rng.random() < 0.5 else body.trim
+        colour = grey(120, 240, rng) if rng.random() < 0.5 else body.trim
         plane.fill(blob(0.0, strip, rng.uniform(0.15, 0.5), rng.uniform(0.012, 0.03), 6.0), colour)
     is_tall = is_van or rng.random() < 0.35
     wide = rng.uniform(0.06, 0.1) if is_tall else rng.uniform(0.12, 0.26)
@@ -345,12 +257,12 @@ def _rear(plane: Plane, body: _Body, is_van: bool, rng: np.random.Generator) -> 
     if rng.random() < 0.3:
         side = rng.choice((-1, 1))
         pipe = blob(body.x + side * 0.5, body.bottom, 0.05, 0.035, 2.0)
-        plane.fill(pipe, _grey(90, 200, rng))
+        plane.fill(pipe, grey(90, 200, rng))
 
 
-def _badges(plane: Plane, body: _Body, rng: np.random.Generator) -> None:
+def _badges(plane: Plane, body: Body, rng: np.random.Generator) -> None:
     """A maker's disc and rows of small bright strokes that stand for letters of chrome."""
-    chrome = _grey(150, 240, rng)
+    chrome = grey(150, 240, rng)
     height = -body.plate[1] - rng.uniform(0.08, 0.2)
     if rng.random() < 0.6:
         radius = rng.uniform(0.03, 0.06)
@@ -365,7 +277,7 @@ def _badges(plane: Plane, body: _Body, rng: np.random.Generator) -> None:
             x += high * 1.4
 
 
-def _recess(plane: Plane, body: _Body, rng: np.random.Generator) -> None:
+def _recess(plane: Plane, body: Body, rng: np.random.Generator) -> None:
     """A frame or a hollow round the plate, or none."""
     wide, high = body.plate
     if rng.random() < 0.55:
@@ -383,18 +295,18 @@ def _motorcycle(plane: Plane, wide: float, high: float, rng: np.random.Generator
     ground = high + rng.uniform(0.15, 0.45)
     plane.light(blob(0, ground, 0.4, 0.1, 2.0), np.full((2, 2), rng.uniform(0.3, 0.6)))
     tyre = rng.uniform(0.06, 0.11)
-    plane.fill(blob(0, ground - 0.3, tyre, 0.3, 4.0), _grey(12, 45, rng))
-    paint = _jittered(_PAINTS[rng.integers(len(_PAINTS))], 12, rng)
+    plane.fill(blob(0, ground - 0.3, tyre, 0.3, 4.0), grey(12, 45, rng))
+    paint = motorcycle_paint(rng)
     tail = blob(0, -high - 0.2, rng.uniform(0.1, 0.22), 0.22, rng.uniform(2, 5), -0.2)
     plane.fill(tail, paint)
-    plane.light(tail, _sheen(plane.image, rng))
+    plane.light(tail, sheen(plane.image, rng))
     seat = blob(0, -high - 0.4, rng.uniform(0.12, 0.2), 0.1, 3.0)
-    plane.fill(seat, _grey(12, 50, rng))
+    plane.fill(seat, grey(12, 50, rng))
     red = np.array([rng.uniform(120, 230), 20.0, 25.0])
     plane.fill(blob(0, -high - 0.06, rng.uniform(0.05, 0.12), 0.04, 3.0), red)
     for side in (-1, 1):
         stalk = np.array([(0, -high - 0.08), (side * rng.uniform(0.14, 0.24), -high - 0.06)])
-        plane.line(stalk, _grey(15, 60, rng), 0.02)
+        plane.line(stalk, grey(15, 60, rng), 0.02)
         amber = np.array([rng.uniform(190, 250), 120.0, 20.0])
         plane.fill(blob(stalk[1, 0], stalk[1, 1], 0.04, 0.035, 2.0), amber)
-    plane.fill(blob(0, 0, wide + 0.02, high + 0.03, 6.0), _grey(10, 60, rng))
+    plane.fill(blob(0, 0, wide + 0.02, high + 0.03, 6.0), grey(10, 60, rng))

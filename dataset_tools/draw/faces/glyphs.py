@@ -14,11 +14,11 @@ from PIL import Image, ImageDraw, ImageFont
 
 from sub_module.errors import ConfigError
 
-_MASTER_PX = 96
+MASTER_PX = 96
 # Words are small print.
 _WORD_PX = 40
 # What is darker counts as ink, of 255.
-_INK = 127
+INK = 127
 
 
 @dataclass(frozen=True)
@@ -56,22 +56,26 @@ def glyph(font: str, character: str) -> Glyph:
     Raises:
         ConfigError: There is no such font, it is none, or it has no ink for the character.
     """
-    face = _face(font, _MASTER_PX)
-    canvas = Image.new("L", (3 * _MASTER_PX, 3 * _MASTER_PX))
-    ImageDraw.Draw(canvas).text((_MASTER_PX, _MASTER_PX // 2), character, fill=255, font=face)
+    face = _face(font, MASTER_PX)
+    canvas = Image.new("L", (3 * MASTER_PX, 3 * MASTER_PX))
+    ImageDraw.Draw(canvas).text((MASTER_PX, MASTER_PX // 2), character, fill=255, font=face)
     ink = np.asarray(canvas)
     rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
     _, top, _, bottom = face.getbbox("H")
-    if ink.max() <= _INK or bottom <= top:
+    if ink.max() <= INK or bottom <= top:
         raise ConfigError(f"dataset.draw.fonts: {font!r} cannot draw {character!r}")
     mask = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].copy()
+    return Glyph(mask, outline_of(mask > INK), mask.shape[1] / (bottom - top))
+
+
+def outline_of(inked: NDArray[np.integer | np.bool_]) -> NDArray[np.float64]:
+    """The contour (n, 2) round the largest patch of ink (h, w), as shares of width and height."""
     contours, _ = cv2.findContours(
-        (mask > _INK).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
+        inked.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
     )
-    largest = cv2.approxPolyDP(max(contours, key=cv2.contourArea), 0.9, closed=True)
-    height, width = mask.shape
-    outline = (largest[:, 0].astype(np.float64) + 0.5) / (width, height)
-    return Glyph(mask, outline, width / (bottom - top))
+    corners = cv2.approxPolyDP(max(contours, key=cv2.contourArea), 0.9, closed=True)[:, 0]
+    height, width = inked.shape
+    return (corners.astype(np.float64) + 0.5) / (width, height)
 
 
 @lru_cache(maxsize=2048)

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dataset_tools.draw import effects
-from dataset_tools.draw.cars import draw_car
-from dataset_tools.draw.distractors import draw_distractor
-from dataset_tools.draw.negatives import draw_hard_negative
-from dataset_tools.draw.photos import crop_background, paste_patch
-from dataset_tools.draw.plate import FlatPlate, Polygon, paint_plate
-from dataset_tools.draw.pose import board_px, paste, place, to_image
-from dataset_tools.draw.street import draw_street
+from dataset_tools.draw.brushes import Image, Polygon
+from dataset_tools.draw.chance import own_generator, pick, size_within, varied_grey
+from dataset_tools.draw.plates.flat import FlatPlate
+from dataset_tools.draw.plates.paint import paint_plate
+from dataset_tools.draw.scenes import effects
+from dataset_tools.draw.scenes.cars import draw_car
+from dataset_tools.draw.scenes.distractors import draw_distractor
+from dataset_tools.draw.scenes.negatives import draw_hard_negative
+from dataset_tools.draw.scenes.photos import crop_background, paste_patch
+from dataset_tools.draw.scenes.pose import paste, place, to_image
+from dataset_tools.draw.scenes.street import draw_street
 from dataset_tools.labelme import Annotation, Shape
 from sub_module.plates import Layout, PlateStandard
 from sub_module.plates.geometry import side_lengths
 
-Image = NDArray[np.uint8]
 # Where an image has no plate.
 _CHARACTER_PX = 20.0
 
@@ -49,7 +51,7 @@ def draw_scene(
     Returns:
         (H, W, 3) RGB image and its annotation in pixels.
     """
-    width, height = settings["image_sizes"][rng.integers(len(settings["image_sizes"]))]
+    width, height = pick(settings["image_sizes"], rng)
     image = crop_background(photo, (width, height), rng)
     for _ in range(int(rng.integers(settings["max_patches"] + 1))):
         paste_patch(image, other, rng)
@@ -64,7 +66,9 @@ def draw_scene(
             draw_hard_negative(image, taken, standard, settings, negatives_rng)
     for (plate, corners), on_car in zip(plates, on_cars, strict=True):
         # Chance goes the same way with a car, whose own panel the plate is mounted on.
-        effects.mount(image[:0] if on_car else image, corners, rng)
+        panel = _random_panel(corners, rng)
+        if panel is not None and not on_car:
+            cv2.fillConvexPoly(image, *panel, cv2.LINE_AA)
         light = float(rng.uniform(*settings["exposure"]))
         paste(image, plate.image, corners, light, plate.board)
     image = _photographed(image, plates, settings, rng)
@@ -76,31 +80,12 @@ def draw_scene(
     return image, Annotation(image_name, width, height, tuple(shapes))
 
 
-def own_generator(rng: np.random.Generator, name: str) -> np.random.Generator:
-    """A generator for one step of drawing, from the seed of the image's and the step's name.
-
-    It takes nothing from `rng`, so a step that is left out changes no other.
-    """
-    seeds = rng.bit_generator.seed_seq
-    entropy = getattr(seeds, "entropy", 0)
-    return np.random.default_rng([zlib.crc32(name.encode()), *np.atleast_1d(entropy).tolist()])
-
-
-def random_plate(
+def _random_plate(
     standard: PlateStandard, image_width: int, settings: Mapping[str, Any], rng: np.random.Generator
 ) -> FlatPlate:
-    """Paint a plate of random layout and size.
-
-    Args:
-        standard: The plates to draw.
-        image_width: Of the image that it is for, in pixels.
-        settings: `dataset.draw`: `layouts`, `plate_width`, and what plates are painted with.
-        rng: Where chance comes from.
-    """
+    """Paint a plate of random layout and size for an image that is so many pixels wide."""
     layout = _random_layout(standard, settings["layouts"], rng)
-    low, high = settings["plate_width"]
-    # The square root of chance would favour large plates; uniform in the logarithm, small ones.
-    width = image_width * float(np.exp(rng.uniform(np.log(low), np.log(high))))
+    width = image_width * size_within(settings["plate_width"], rng)
     return paint_plate(standard, layout, max(settings["min_width_px"], round(width)), settings, rng)
 
 
@@ -108,7 +93,7 @@ def _random_layout(
     standard: PlateStandard, weights: Mapping[str, float] | None, rng: np.random.Generator
 ) -> Layout:
     if weights is None:
-        return standard.layouts[rng.integers(len(standard.layouts))]
+        return pick(standard.layouts, rng)
     shares = np.array([weights.get(layout.name, 0.0) for layout in standard.layouts])
     return standard.layouts[int(rng.choice(len(shares), p=shares / shares.sum()))]
 
@@ -123,12 +108,24 @@ def _placed_plates(
     num_plates = int(rng.choice(len(settings["num_plates"]), p=settings["num_plates"]))
     plates: list[tuple[FlatPlate, Polygon]] = []
     for _ in range(num_plates):
-        plate = random_plate(standard, image_size[0], settings, rng)
+        plate = _random_plate(standard, image_size[0], settings, rng)
         taken = [corners for _, corners in plates]
-        corners = place(board_px(plate.image, plate.board), image_size, settings, taken, rng)
+        corners = place(plate.board_shape, image_size, settings, taken, rng)
         if corners is not None:
             plates.append((plate, corners))
     return plates
+
+
+def _random_panel(
+    corners: Polygon, rng: np.random.Generator
+) -> tuple[NDArray[np.int32], list[float]] | None:
+    """Half of the time, the corners (4, 2) and colour of what a plate is mounted on."""
+    if rng.random() < 0.5:
+        return None
+    centre = corners.mean(0)
+    spread = np.array([rng.uniform(1.03, 1.5), rng.uniform(1.05, 1.9)])
+    panel = centre + (corners - centre) * spread
+    return np.round(panel).astype(np.int32), varied_grey(0, 200, 12, rng)
 
 
 def _draw_cars(

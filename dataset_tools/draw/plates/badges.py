@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from dataset_tools.draw.blank import Blank, Colour, Image, blend, rounded, varied
+from dataset_tools.draw.brushes import Colour, Image, Polygon, fill, shrunk
+from dataset_tools.draw.chance import pick, varied
+from dataset_tools.draw.plates.blank import Blank, blend, rounded
+from sub_module.plates.geometry import Box
 
-Box = tuple[float, float, float, float]
 _RING_PX = 64
 _VIVID = (
     *((30, 70, 160), (200, 30, 40), (240, 195, 30), (35, 130, 70), (235, 120, 30), (120, 80, 150)),
@@ -25,8 +25,8 @@ def stars(blank: Blank, centre: Sequence[float], radius: float, colour: Colour) 
     left, top = round(centre[0] - size / 2), round(centre[1] - size / 2)
     if left < 0 or top < 0:
         return
-    ring = cv2.resize(_ring(), (size, size), interpolation=cv2.INTER_AREA)
-    blend(blank.image[top : top + size, left : left + size], np.asarray(ring, np.uint8), colour)
+    ring = shrunk(_ring(), (size, size))
+    blend(blank.image[top : top + size, left : left + size], ring, colour)
 
 
 @lru_cache(maxsize=1)
@@ -34,15 +34,14 @@ def _ring() -> Image:
     ring = np.zeros((_RING_PX, _RING_PX), np.uint8)
     for angle in np.arange(12) * np.pi / 6:
         x, y = _RING_PX / 2 + 0.4 * _RING_PX * np.array([np.sin(angle), -np.cos(angle)])
-        cv2.fillPoly(ring, [_star(x, y, 0.095 * _RING_PX)], 255, cv2.LINE_AA, 4)
+        fill(ring, _star(x, y, 0.095 * _RING_PX), (255,))
     return ring
 
 
-def _star(x: float, y: float, radius: float) -> NDArray[np.int32]:
+def _star(x: float, y: float, radius: float) -> Polygon:
     angles = np.arange(10) * np.pi / 5
     reach = np.where(np.arange(10) % 2, 0.5, 1.0) * radius
-    points = np.stack([x + reach * np.sin(angles), y - reach * np.cos(angles)], axis=1)
-    return np.round(points * 16).astype(np.int32)
+    return np.stack([x + reach * np.sin(angles), y - reach * np.cos(angles)], axis=1)
 
 
 def flag(blank: Blank, box: Sequence[float], rng: np.random.Generator) -> None:
@@ -156,4 +155,4 @@ def dot(blank: Blank, gap: Box, rng: np.random.Generator) -> None:
 
 
 def _vivid(rng: np.random.Generator) -> list[float]:
-    return varied(_VIVID[rng.integers(len(_VIVID))], 25, rng)
+    return varied(pick(_VIVID, rng), 25, rng)

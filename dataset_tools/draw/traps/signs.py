@@ -10,12 +10,12 @@ from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from dataset_tools.draw.glyphs import font_path
+from dataset_tools.draw.brushes import Image as Picture
+from dataset_tools.draw.chance import pick
+from dataset_tools.draw.faces.glyphs import font_path
 
-Picture = NDArray[np.uint8]
 Colour = tuple[int, int, int]
 
 # In matplotlib's wheel; what stands on signs has nothing to do with what plates are lettered in.
@@ -30,14 +30,8 @@ _WORDS = (
     *("FRAGILE", "KEEP LEFT", "CENTRO", "P+R", "GATE B12", "PLATFORM 9", "HYBRID", "1.6 TDI"),
 )
 _GREETINGS = (
-    *(
-        "On my way",
-        "Where did you park?",
-        "Call me back",
-        "See you at 18:30",
-        "Thanks!",
-        "Level -2",
-    ),
+    *("On my way", "Where did you park?", "Call me back"),
+    *("See you at 18:30", "Thanks!", "Level -2"),
     *("Row C, place 41", "The blue one", "Received", "Order 20-4471", "Which street was it?"),
 )
 _BUTTONS = ("Send", "Cancel", "OK", "Share", "Delete", "Next", "Log in", "Pay 12.90", "Retry")
@@ -45,8 +39,7 @@ _BUTTONS = ("Send", "Cancel", "OK", "Share", "Delete", "Next", "Log in", "Pay 12
 
 def draw_sign(rng: np.random.Generator) -> Picture:
     """A sign seen from the front: (H, W, 3) RGB, 320 to 900 px wide."""
-    kinds = (_shop, _word, _phone_number, _number_board, _prices)
-    return kinds[int(rng.integers(len(kinds)))](rng)
+    return np.array(pick((_shop, _word, _phone_number, _number_board, _prices), rng)(rng))
 
 
 def burn_timestamp(image: Picture, rng: np.random.Generator) -> None:
@@ -56,23 +49,20 @@ def burn_timestamp(image: Picture, rng: np.random.Generator) -> None:
     year, month, day = 2000 + rng.integers(30), 1 + rng.integers(12), 1 + rng.integers(28)
     hour, minute, second = rng.integers(24), rng.integers(60), rng.integers(60)
     clock = f"{hour:02d}:{minute:02d}:{second:02d}"
-    text = str(
-        rng.choice(
-            [
-                f"{year}-{month:02d}-{day:02d} {clock}",
-                f"{day:02d}.{month:02d}.{year} {clock}",
-                f"CAM {1 + rng.integers(16):02d}  {clock}",
-                f"{clock}  {rng.integers(10, 130)} km/h",
-                f"{day:02d}/{month:02d}/{year}",
-            ]
-        )
+    texts = (
+        f"{year}-{month:02d}-{day:02d} {clock}",
+        f"{day:02d}.{month:02d}.{year} {clock}",
+        f"CAM {1 + rng.integers(16):02d}  {clock}",
+        f"{clock}  {rng.integers(10, 130)} km/h",
+        f"{day:02d}/{month:02d}/{year}",
     )
-    font = _font(str(rng.choice(_FONTS)), int(image.shape[0] * rng.uniform(0.035, 0.09)))
+    text = pick(texts, rng)
+    font = _font(pick(_FONTS, rng), int(image.shape[0] * rng.uniform(0.035, 0.09)))
     x1, y1, x2, y2 = draw.textbbox((0, 0), text, font=font)
     margin = 8
     x = margin if rng.random() < 0.5 else image.shape[1] - margin - (x2 - x1)
     y = margin if rng.random() < 0.5 else image.shape[0] - margin - (y2 - y1)
-    ink = ((255, 255, 255), (255, 160, 30), (15, 15, 15))[int(rng.integers(3))]
+    ink = pick(((255, 255, 255), (255, 160, 30), (15, 15, 15)), rng)
     if rng.random() < 0.5:
         ground = (250, 250, 250) if ink == (15, 15, 15) else (0, 0, 0)
         draw.rectangle((x - 5, y - 4, x + x2 - x1 + 5, y + y2 - y1 + 4), fill=ground)
@@ -90,7 +80,7 @@ def draw_screen(photo: Picture, rng: np.random.Generator) -> Picture:
     Returns:
         (H, W, 3) RGB, upright, 480 px wide.
     """
-    size = 480, int(rng.choice([854, 960, 1040]))
+    size = 480, pick((854, 960, 1040), rng)
     is_dark = rng.random() < 0.4
     paper, ink = ((18, 19, 22), (235, 236, 240)) if is_dark else ((248, 248, 250), (22, 23, 26))
     canvas = Image.new("RGB", size, paper)
@@ -98,67 +88,65 @@ def draw_screen(photo: Picture, rng: np.random.Generator) -> Picture:
     body: tuple[Callable[..., None], ...] = (_messages, _dial_pad, _keyboard, _list, _code)
     if rng.random() < 0.25:
         canvas.paste(Image.fromarray(photo).resize(size))
+        ink, middle = (255, 255, 255), size[0] / 2
         clock = f"{rng.integers(24):02d}:{rng.integers(60):02d}"
-        _centred(draw, clock, (size[0] / 2, size[1] * 0.24), 110, (255, 255, 255), _FONTS[1])
-        _centred(
-            draw, _greeting(rng), (size[0] / 2, size[1] * 0.36), 24, (255, 255, 255), _FONTS[1]
-        )
-        ink = (255, 255, 255)
+        _centred(draw, clock, (middle, size[1] * 0.24), 110, ink, _FONTS[1])
+        _centred(draw, pick(_GREETINGS, rng), (middle, size[1] * 0.36), 24, ink, _FONTS[1])
     else:
         if rng.random() < 0.4:
             height = int(size[1] * 0.3)
             piece = Image.fromarray(photo).resize((size[0] - 40, height))
             canvas.paste(piece, (20, 130))
-        body[int(rng.integers(len(body)))](draw, size, ink, rng)
+        pick(body, rng)(draw, size, ink, rng)
     _status_bar(draw, size[0], ink, rng)
     _buttons(draw, size, rng)
-    return np.asarray(canvas).copy()
+    return np.array(canvas)
 
 
-def _shop(rng: np.random.Generator) -> Picture:
+def _shop(rng: np.random.Generator) -> Image.Image:
     """A name on a coloured board, half of the time with a line of small print."""
     paper, ink = _two_colours(rng)
     canvas, draw = _board(rng, paper, ink, rng.uniform(2.5, 6.0))
     width, height = canvas.size
     small = rng.random() < 0.5
-    name = str(rng.choice(_SHOPS))
+    name = pick(_SHOPS, rng)
     _fitted(draw, name, (width / 2, height * (0.4 if small else 0.5)), (0.86, 0.55), ink, rng)
     if small:
         _fitted(draw, _phone(rng), (width / 2, height * 0.82), (0.6, 0.18), ink, rng)
-    return np.asarray(canvas).copy()
+    return canvas
 
 
-def _word(rng: np.random.Generator) -> Picture:
+def _word(rng: np.random.Generator) -> Image.Image:
     """A word in large letters, in the proportions of a plate."""
     paper, ink = _two_colours(rng)
     canvas, draw = _board(rng, paper, ink, rng.uniform(2.0, 5.0))
-    _fitted(draw, str(rng.choice(_WORDS)), _middle(canvas), (0.9, 0.7), ink, rng)
-    return np.asarray(canvas).copy()
+    _fitted(draw, pick(_WORDS, rng), _middle(canvas), (0.9, 0.7), ink, rng)
+    return canvas
 
 
-def _phone_number(rng: np.random.Generator) -> Picture:
+def _phone_number(rng: np.random.Generator) -> Image.Image:
     paper, ink = _two_colours(rng)
     canvas, draw = _board(rng, paper, ink, rng.uniform(4.0, 9.0))
     _fitted(draw, _phone(rng), _middle(canvas), (0.92, 0.6), ink, rng)
-    return np.asarray(canvas).copy()
+    return canvas
 
 
-def _number_board(rng: np.random.Generator) -> Picture:
+def _number_board(rng: np.random.Generator) -> Image.Image:
     """A house, a bus line, a starter, a road: one to three characters."""
     paper, ink = _two_colours(rng)
     canvas, draw = _board(rng, paper, ink, rng.uniform(0.9, 2.2))
     number = str(rng.integers(1, 400))
-    letter = "ABCEMN"[rng.integers(6)]
-    text = str(rng.choice([number, f"{letter}{number[:2]}", f"{number[:2]}{letter.lower()}"]))
+    letter = pick("ABCEMN", rng)
+    text = pick((number, f"{letter}{number[:2]}", f"{number[:2]}{letter.lower()}"), rng)
     _fitted(draw, text, _middle(canvas), (0.85, 0.7), ink, rng)
-    return np.asarray(canvas).copy()
+    return canvas
 
 
-def _prices(rng: np.random.Generator) -> Picture:
+def _prices(rng: np.random.Generator) -> Image.Image:
     """Prices at a petrol station: lines of a word and digits."""
     canvas, draw = _board(rng, (12, 12, 14), (90, 90, 90), rng.uniform(0.8, 1.4))
     width, height = canvas.size
-    ink = ((255, 60, 40), (255, 190, 40), (240, 240, 240))[int(rng.integers(3))]
+    ink = pick(((255, 60, 40), (255, 190, 40), (240, 240, 240)), rng)
     names = ("Super", "Diesel", "E10", "LPG")
     size = min(height * 0.17, width * 0.14)
     for i, name in enumerate(names):
@@ -166,7 +154,7 @@ def _prices(rng: np.random.Generator) -> Picture:
         _centred(draw, name, (width * 0.25, y), 0.6 * size, (230, 230, 230), _FONTS[0])
         price = f"{rng.integers(1, 3)}.{rng.integers(10, 100)}9"
         _centred(draw, price, (width * 0.68, y), size, ink, _FONTS[3])
-    return np.asarray(canvas).copy()
+    return canvas
 
 
 def _status_bar(
@@ -174,7 +162,7 @@ def _status_bar(
 ) -> None:
     font = _font(_FONTS[0], 20)
     draw.text((18, 10), f"{rng.integers(24)}:{rng.integers(60):02d}", fill=ink, font=font)
-    network = str(rng.choice(["5G", "LTE", "4G", "WiFi"]))
+    network = pick(("5G", "LTE", "4G", "WiFi"), rng)
     level = f"{rng.integers(3, 101)}%"
     draw.text((width - 150, 10), f"{network}  {level}", fill=ink, font=font)
     draw.rounded_rectangle((width - 42, 12, width - 14, 28), 4, outline=ink, width=2)
@@ -185,7 +173,7 @@ def _buttons(draw: ImageDraw.ImageDraw, size: tuple[int, int], rng: np.random.Ge
     """One to three buttons along the lower edge."""
     number = int(rng.integers(1, 4))
     width = (size[0] - 24) / number
-    colour = tuple(int(v) for v in rng.integers(20, 200, 3))
+    colour = _colour(20, 200, rng)
     for i, text in enumerate(rng.choice(_BUTTONS, number, replace=False)):
         x, y = 12 + i * width, size[1] - 84
         draw.rounded_rectangle((x + 6, y, x + width - 6, y + 58), 14, fill=colour)
@@ -198,7 +186,7 @@ def _messages(
     y = 130
     while y < size[1] - 170:
         is_mine = rng.random() < 0.5
-        text, font = _greeting(rng), _font(_FONTS[1], 22)
+        text, font = pick(_GREETINGS, rng), _font(_FONTS[1], 22)
         width = draw.textlength(text, font=font) + 36
         left = size[0] - 20 - width if is_mine else 20
         colour = (40, 110, 240) if is_mine else (120, 124, 132)
@@ -220,7 +208,7 @@ def _dial_pad(
 def _keyboard(
     draw: ImageDraw.ImageDraw, size: tuple[int, int], ink: Colour, rng: np.random.Generator
 ) -> None:
-    _centred(draw, _greeting(rng), (size[0] / 2, 170), 28, ink, _FONTS[1])
+    _centred(draw, pick(_GREETINGS, rng), (size[0] / 2, 170), 28, ink, _FONTS[1])
     rows = ("1234567890", "QWERTYUIOP", "ASDFGHJKL", "ZXCVBNM")
     for row, keys in enumerate(rows):
         for column, key in enumerate(keys):
@@ -234,9 +222,9 @@ def _list(
     draw: ImageDraw.ImageDraw, size: tuple[int, int], ink: Colour, rng: np.random.Generator
 ) -> None:
     for y in range(120, size[1] - 150, 88):
-        colour = tuple(int(v) for v in rng.integers(40, 220, 3))
+        colour = _colour(40, 220, rng)
         draw.ellipse((20, y, 76, y + 56), fill=colour)
-        draw.text((94, y), str(rng.choice(_SHOPS)), fill=ink, font=_font(_FONTS[0], 22))
+        draw.text((94, y), pick(_SHOPS, rng), fill=ink, font=_font(_FONTS[0], 22))
         draw.text((94, y + 30), _phone(rng), fill=(128, 128, 132), font=_font(_FONTS[1], 18))
         draw.line((94, y + 72, size[0], y + 72), fill=(128, 128, 132))
 
@@ -273,11 +261,13 @@ def _middle(canvas: Image.Image) -> tuple[float, float]:
 
 def _two_colours(rng: np.random.Generator) -> tuple[Colour, Colour]:
     """Of a sign and its letters, one of them light and the other dark."""
-    light = tuple(int(v) for v in rng.integers(190, 256, 3))
-    dark = tuple(int(v) for v in rng.integers(0, 110, 3))
-    red, green, blue = light
-    first, second = (red, green, blue), (dark[0], dark[1], dark[2])
-    return (first, second) if rng.random() < 0.6 else (second, first)
+    light, dark = _colour(190, 256, rng), _colour(0, 110, rng)
+    return (light, dark) if rng.random() < 0.6 else (dark, light)
+
+
+def _colour(low: int, high: int, rng: np.random.Generator) -> Colour:
+    red, green, blue = rng.integers(low, high, 3).tolist()
+    return red, green, blue
 
 
 def _phone(rng: np.random.Generator) -> str:
@@ -289,11 +279,7 @@ def _phone(rng: np.random.Generator) -> str:
         f"({rng.integers(200, 999)}) 555-{last}",
         f"0{rng.integers(100, 999)}/5550{last}",
     )
-    return forms[int(rng.integers(len(forms)))]
-
-
-def _greeting(rng: np.random.Generator) -> str:
-    return str(rng.choice(_GREETINGS))
+    return pick(forms, rng)
 
 
 def _centred(
@@ -316,7 +302,7 @@ def _fitted(
     rng: np.random.Generator,
 ) -> None:
     """A line of text as large as goes into a part of the sign's width and height."""
-    font = _FONTS[int(rng.integers(len(_FONTS)))]
+    font = pick(_FONTS, rng)
     width, height = draw.im.size
     master = 100
     length = draw.textlength(text, font=_font(font, master))

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import cv2
 import numpy as np
 import skimage.data
-from numpy.typing import NDArray
 
+from dataset_tools.draw.brushes import Image, as_image
 from sub_module.datasets.coco import IMAGE_SUFFIXES, load_image
 from sub_module.errors import DataError
 
-Image = NDArray[np.uint8]
+# So many of a process stay loaded: decoding a large one takes as long as drawing 30 images.
+PHOTOS_KEPT = 16
 # Pixels of a photograph for one pixel of the image, at most.
 _MAX_ZOOM = 2.0
 # Photographs of up to this many pixels are kept as they are (6 MB), whatever is cut from them.
@@ -90,6 +92,25 @@ def split_photos(photos: Sequence[Path], shares: Mapping[str, float]) -> dict[st
     return parts
 
 
+def two_photos(
+    paths: Sequence[Path], image_sizes: Sequence[Sequence[int]], rng: np.random.Generator
+) -> tuple[Image, Image]:
+    """Two photographs by chance, maybe the same: a background, and one to take pieces from.
+
+    Args:
+        paths: To choose from.
+        image_sizes: (width, height) of the images that they are for, in pixels.
+        rng: Where chance comes from.
+
+    Raises:
+        DataError: A file cannot be read as an image.
+    """
+    largest = max(width for width, _ in image_sizes), max(height for _, height in image_sizes)
+    first, second = (load_photo(paths[int(at)], largest) for at in rng.integers(len(paths), size=2))
+    return first, second
+
+
+@lru_cache(maxsize=PHOTOS_KEPT)
 def load_photo(path: Path, image_size: tuple[int, int]) -> Image:
     """Load a photograph in a size that images can be cut from.
 
@@ -117,7 +138,7 @@ def load_photo(path: Path, image_size: tuple[int, int]) -> Image:
 def _scale(photo: Image, scale: float, min_size: tuple[int, int], method: int) -> Image:
     width = max(min_size[0], round(photo.shape[1] * scale))
     height = max(min_size[1], round(photo.shape[0] * scale))
-    return cv2.resize(photo, (width, height), interpolation=method).astype(np.uint8)
+    return as_image(cv2.resize(photo, (width, height), interpolation=method))
 
 
 def crop_background(photo: Image, size: tuple[int, int], rng: np.random.Generator) -> Image:
@@ -146,7 +167,7 @@ def crop_background(photo: Image, size: tuple[int, int], rng: np.random.Generato
     tint = rng.uniform(0.85, 1.15, 3) if rng.random() < 0.5 else np.ones(3)
     levels = np.arange(256)[:, None] * (gain * tint) + offset
     table = np.clip(levels, 0, 255).astype(np.uint8).reshape(1, 256, 3)
-    return np.asarray(cv2.LUT(resized, table), dtype=np.uint8)
+    return as_image(cv2.LUT(resized, table))
 
 
 def paste_patch(image: Image, photo: Image, rng: np.random.Generator) -> None:

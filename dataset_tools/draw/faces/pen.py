@@ -11,14 +11,13 @@ from math import hypot, pi, sqrt
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Image = NDArray[np.uint8]
+from dataset_tools.draw.brushes import SHIFT, Image, fixed_point, shrunk
+
 Point = tuple[float, float]
 # A corner of an outline and where its curve begins and ends, both as steps from the corner.
 _Corner = tuple[Point, Point, Point]
 
-_SHIFT = 4
 # OpenCV fills to whole rows: drawn at this scale and averaged, curves stay smooth.
 _SCALE = 2
 _TURN = np.linspace(0.0, pi / 2, 7)
@@ -90,7 +89,7 @@ def ink(strokes: Sequence[Stroke], pen: Pen, width: float, height_px: int, pad_p
     at = np.array(corners).reshape(-1, 1, 3, 2)
     curves = at[:, :, 0] + at[:, :, 1] * _LEAVE + at[:, :, 2] * _ENTER
     # Pixel i spans i to i + 1 in the box and lies at i for OpenCV.
-    fixed = np.rint((curves * (height_px * _SCALE) - 0.5) * (1 << _SHIFT)).astype(np.int32)
+    fixed = fixed_point(curves * (height_px * _SCALE) - 0.5)
     size = (max(2, round(width * height_px)) + 2 * pad_px, height_px + 2 * pad_px)
     canvas = np.zeros((size[1] * _SCALE, size[0] * _SCALE), np.uint8)
     pad = pad_px * _SCALE
@@ -101,8 +100,8 @@ def ink(strokes: Sequence[Stroke], pen: Pen, width: float, height_px: int, pad_p
         for count in counts:
             polygons.append(fixed[start : start + count].reshape(-1, 2))
             start += count
-        cv2.fillPoly(box, polygons, value, cv2.LINE_8, _SHIFT)
-    return np.asarray(cv2.resize(canvas, size, interpolation=cv2.INTER_AREA), np.uint8)
+        cv2.fillPoly(box, polygons, value, cv2.LINE_8, SHIFT)
+    return shrunk(canvas, size)
 
 
 def _polygons(stroke: Stroke, pen: Pen) -> list[list[_Corner]]:

@@ -13,16 +13,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dataset_tools.draw.boards import paint_board, paint_sign, phone_bar, timestamp
-from dataset_tools.draw.cars import draw_car
-from dataset_tools.draw.plane import Plane, blob
-from dataset_tools.draw.plate import FlatPlate, paint_plate
-from dataset_tools.draw.pose import board_px, paste, place, posed, to_image
+from dataset_tools.draw.brushes import Image, Polygon, as_image, lay_ink
+from dataset_tools.draw.chance import pick, size_within, varied_grey
+from dataset_tools.draw.plates.flat import FlatPlate
+from dataset_tools.draw.plates.paint import paint_plate
+from dataset_tools.draw.scenes.boards import paint_board, paint_sign, phone_bar, timestamp
+from dataset_tools.draw.scenes.cars import draw_car
+from dataset_tools.draw.scenes.plane import Plane, blob
+from dataset_tools.draw.scenes.pose import paste, place, posed, to_image
 from sub_module.plates import PlateStandard
 from sub_module.plates.geometry import UNIT_SQUARE, Points, boxes_touch, region_corners
 
-Image = NDArray[np.uint8]
-Polygon = NDArray[np.float64]
 _MARGIN_PX = 8.0
 # Of a plate that the border cuts, so much lies outside.
 _CUT = (0.3, 0.75)
@@ -52,8 +53,7 @@ class _Scene:
             rng: Where chance comes from.
             room: What must be free with it about its middle, in its widths and heights.
         """
-        low, high = self.settings["plate_width"]
-        width = self.size[0] * float(np.exp(rng.uniform(np.log(low), np.log(high))))
+        width = self.size[0] * size_within(self.settings["plate_width"], rng)
         whole = (width / aspect * room[1], width * room[0])
         corners = place(whole, self.size, self.settings, self.taken, rng)
         if corners is None or room == (1.0, 1.0):
@@ -89,7 +89,7 @@ def draw_hard_negative(
 
 
 def _grey(low: float, high: float, rng: np.random.Generator) -> NDArray[np.float64]:
-    return np.clip(np.full(3, rng.uniform(low, high)) + rng.normal(0, 6, 3), 0, 255)
+    return np.array(varied_grey(low, high, 6, rng))
 
 
 def _window_gap(scene: _Scene, rng: np.random.Generator) -> None:
@@ -131,7 +131,7 @@ def _bright_view(image: Image, aspect: float, rng: np.random.Generator) -> Image
     piece = cv2.resize(image[y : y + height, x : x + width], (width, height))
     share = rng.uniform(0.2, 0.6)
     bright = cv2.convertScaleAbs(piece, alpha=share, beta=250 * (1 - share))
-    return np.asarray(bright, dtype=np.uint8)
+    return as_image(bright)
 
 
 def _lamp(scene: _Scene, rng: np.random.Generator) -> None:
@@ -141,7 +141,7 @@ def _lamp(scene: _Scene, rng: np.random.Generator) -> None:
     if plane is None:
         return
     glass = np.array([(235.0, 235, 225), (200.0, 25, 30), (240.0, 150, 30), (250.0, 245, 200)])
-    colour = np.clip(glass[rng.integers(4)] * rng.uniform(0.6, 1.05), 0, 255)
+    colour = np.clip(pick(glass, rng) * rng.uniform(0.6, 1.05), 0, 255)
     square = rng.uniform(2, 8)
     plane.fill(blob(0, 0, 0.54, 0.56 / aspect, square), _grey(20, 160, rng))
     plane.fill(blob(0, 0, 0.5, 0.5 / aspect, square), colour)
@@ -206,8 +206,7 @@ def _caption(scene: _Scene, rng: np.random.Generator) -> None:
         edge = cv2.dilate(mask, np.ones((3, 3), np.uint8))
         region[:] = (region * (1 - edge[..., None] / 255.0)).astype(np.uint8)
     ink = np.array([(255, 255, 255), (255, 240, 60), (250, 160, 40), (90, 255, 90)])
-    alpha = mask[..., None].astype(np.float32) / 255
-    region[:] = (region * (1 - alpha) + ink[rng.integers(4)] * alpha).astype(np.uint8)
+    lay_ink(region, mask, pick(ink, rng))
 
 
 def _screen(scene: _Scene, rng: np.random.Generator) -> None:
@@ -224,7 +223,7 @@ def _cut_plate(scene: _Scene, rng: np.random.Generator) -> None:
     """A plate of which part lies outside of the image."""
     plate = _any_plate(scene, rng)
     width, height = scene.size
-    corners = _posed_plate(plate, scene, rng)
+    corners = posed(plate.board_shape, scene.settings, rng)
     low, high = corners.min(0), corners.max(0)
     extent, room = high - low, np.maximum(np.array(scene.size) - (high - low), 0)
     at = rng.random(2) * room
@@ -246,7 +245,7 @@ def _upside_down_plate(scene: _Scene, rng: np.random.Generator) -> None:
 
 def _turned_plate(scene: _Scene, order: list[int], rng: np.random.Generator) -> None:
     plate = _any_plate(scene, rng)
-    corners = _posed_plate(plate, scene, rng)
+    corners = posed(plate.board_shape, scene.settings, rng)
     room = np.array(scene.size) - (corners.max(0) - corners.min(0))
     if (room > 0).all():
         at = corners - corners.min(0) + rng.random(2) * room
@@ -254,22 +253,11 @@ def _turned_plate(scene: _Scene, order: list[int], rng: np.random.Generator) -> 
 
 
 def _any_plate(scene: _Scene, rng: np.random.Generator) -> FlatPlate:
-    layouts = scene.standard.layouts
     low, high = scene.settings["plate_width"]
-    width = scene.size[0] * rng.uniform(max(low, 0.12), max(high * 0.8, 0.15))
-    layout = layouts[rng.integers(len(layouts))]
-    return paint_plate(
-        scene.standard,
-        layout,
-        max(scene.settings["min_width_px"], round(width)),
-        scene.settings,
-        rng,
-    )
-
-
-def _posed_plate(plate: FlatPlate, scene: _Scene, rng: np.random.Generator) -> Polygon:
-    height, width = board_px(plate.image, plate.board)
-    return posed(width, height, scene.settings, rng)
+    share = rng.uniform(max(low, 0.12), max(high * 0.8, 0.15))
+    width_px = max(scene.settings["min_width_px"], round(scene.size[0] * share))
+    layout = pick(scene.standard.layouts, rng)
+    return paint_plate(scene.standard, layout, width_px, scene.settings, rng)
 
 
 def _paste_free(

@@ -6,7 +6,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dataset_tools.draw.blank import Blank, Colour, Image, varied
+from dataset_tools.draw.brushes import Colour, Image, as_image
+from dataset_tools.draw.chance import pick, varied
+from dataset_tools.draw.plates.blank import Blank
 
 _SKIES = (
     *((90, 150, 220), (235, 120, 90), (120, 180, 130), (240, 200, 110), (160, 130, 190)),
@@ -85,10 +87,8 @@ def _plain(blank: Blank, colour: Colour) -> Image:
 
 def _sky(blank: Blank, rng: np.random.Generator) -> list[float]:
     """A colour as far from the text's as the ground is, or farther."""
-    colour = np.array(varied(_SKIES[rng.integers(len(_SKIES))], 25, rng))
-    if blank.is_dark:
-        return (colour * 0.5).tolist()  # type: ignore[no-any-return]
-    return colour.tolist()  # type: ignore[no-any-return]
+    colour = varied(pick(_SKIES, rng), 25, rng)
+    return [value * 0.5 for value in colour] if blank.is_dark else colour
 
 
 def worn(coverage: Image, rng: np.random.Generator) -> Image:
@@ -97,7 +97,7 @@ def worn(coverage: Image, rng: np.random.Generator) -> Image:
     coarse = rng.random((max(height // 5, 2), max(width // 5, 2)), np.float32)
     patches = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
     lost = np.clip(patches - rng.uniform(0.3, 0.7), 0, 1) * rng.uniform(0.2, 0.9)
-    return np.asarray(coverage * (1 - lost), np.uint8)
+    return as_image(coverage * (1 - lost))
 
 
 def emboss(image: Image, coverage: Image, rng: np.random.Generator) -> None:

@@ -9,12 +9,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dataset_tools.draw.glyphs import word
+from dataset_tools.draw.brushes import SHIFT, Colour, Image, fill, fixed_point, shrunk
+from dataset_tools.draw.chance import pick
+from dataset_tools.draw.faces.glyphs import word
 
-Image = NDArray[np.uint8]
-Colour = Sequence[float] | NDArray[np.floating]
-# Brushes take fractions of a pixel, in sixteenths.
-_SHIFT = 4
+# From this width over height on there is little room above and below the text.
+_WIDE = 3.4
 _LEVELS = np.arange(256).reshape(1, 256, 1) / 255
 _ARC = np.linspace(0, np.pi / 2, 6)
 
@@ -57,9 +57,14 @@ class Blank:
         """Whether the text is lighter than its ground."""
         return sum(self.background) < sum(self.ink)
 
+    @property
+    def is_wide(self) -> bool:
+        """Whether it is long and low, as most of Europe's are."""
+        return self.width >= _WIDE * self.height
+
     def font(self, rng: np.random.Generator) -> str:
         """One of the fonts for small print."""
-        return self.fonts[int(rng.integers(len(self.fonts)))]
+        return pick(self.fonts, rng)
 
     def fill(self, box: Sequence[float], colour: Colour) -> None:
         """Fill an upright box (x1, y1, x2, y2)."""
@@ -70,19 +75,17 @@ class Blank:
         self, centre: Sequence[float], radius: float, colour: Colour, line: float = 0.0
     ) -> None:
         """A disc; with a `line` width only its edge."""
-        x, y = (round(value * (1 << _SHIFT)) for value in centre)
+        x, y, size = (round(value * (1 << SHIFT)) for value in (*centre, radius))
         width = max(1, round(line)) if line else -1
-        size = round(radius * (1 << _SHIFT))
-        cv2.circle(self.image, (x, y), size, tuple(colour), width, cv2.LINE_AA, _SHIFT)
+        cv2.circle(self.image, (x, y), size, tuple(colour), width, cv2.LINE_AA, SHIFT)
 
     def polygon(self, points: NDArray[np.floating], colour: Colour, line: float = 0.0) -> None:
         """A polygon (n, 2), filled; with a `line` width only its edge."""
-        fixed = [np.round(points * (1 << _SHIFT)).astype(np.int32)]
-        if line:
-            width = max(1, round(line))
-            cv2.polylines(self.image, fixed, True, tuple(colour), width, cv2.LINE_AA, _SHIFT)
-        else:
-            cv2.fillPoly(self.image, fixed, tuple(colour), cv2.LINE_AA, _SHIFT)
+        if not line:
+            fill(self.image, points, colour)
+            return
+        width, fixed = max(1, round(line)), [fixed_point(points)]
+        cv2.polylines(self.image, fixed, True, tuple(colour), width, cv2.LINE_AA, SHIFT)
 
     def write(self, text: str, font: str, box: Sequence[float], colour: Colour) -> None:
         """Set words into the middle of a box, as high as fits; specks are left out."""
@@ -95,11 +98,10 @@ class Blank:
             return
         left, top = max(round((x1 + x2 - w) / 2), 0), max(round((y1 + y2 - h) / 2), 0)
         region = self.image[top : top + h, left : left + w]
-        small = cv2.resize(mask, (w, h), interpolation=cv2.INTER_AREA)
-        blend(region, np.asarray(small, np.uint8), colour)
+        blend(region, shrunk(mask, (w, h)), colour)
 
 
-def blend(region: Image, coverage: NDArray[np.uint8], colour: Colour) -> None:
+def blend(region: Image, coverage: Image, colour: Colour) -> None:
     """Lay a colour over a picture, in place, as densely as `coverage` (h, w) says, of 255.
 
     The coverage may be larger than the picture; what stands out is left out.
@@ -109,14 +111,6 @@ def blend(region: Image, coverage: NDArray[np.uint8], colour: Colour) -> None:
     # Whole numbers throughout: several times as fast as floating point.
     own = cv2.LUT(alpha, (_LEVELS * np.asarray(colour)).astype(np.uint8))
     region[:] = cv2.add(cv2.multiply(region, cv2.bitwise_not(alpha), scale=1 / 255), own)
-
-
-def varied(colour: Colour, amount: float, rng: np.random.Generator) -> list[float]:
-    """A colour changed by chance, by a standard deviation in grey levels."""
-    changed = [
-        value + amount * noise for value, noise in zip(colour, rng.normal(size=3), strict=True)
-    ]
-    return [min(max(float(value), 0.0), 255.0) for value in changed]
 
 
 def rounded(box: Sequence[float], radius: float) -> NDArray[np.float64]:

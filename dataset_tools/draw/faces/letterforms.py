@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import hypot
 
-from dataset_tools.draw.pen import Pen, Point, Stroke
-from dataset_tools.draw.traits import Traits
+from dataset_tools.draw.faces.pen import Pen, Point, Stroke
+from dataset_tools.draw.faces.traits import Traits
 
 
 class Box:
@@ -354,9 +354,10 @@ def _9(b: Box) -> list[Stroke]:
     ]
 
 
-# By character: the functions above are named after theirs.
-FORMS: dict[str, Form] = {
-    name[1].upper(): form
-    for name, form in list(globals().items())
-    if len(name) == 2 and name[0] == "_" and name[1].isalnum()
-}
+# fmt: off
+_ALL = (
+    _a, _b, _c, _d, _e, _f, _g, _h, _i, _j, _k, _l, _m, _n, _o, _p, _q, _r, _s, _t, _u, _v, _w, _x,
+    _y, _z, _0, _1, _2, _3, _4, _5, _6, _7, _8, _9,
+)
+# fmt: on
+FORMS: dict[str, Form] = dict(zip("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", _ALL, strict=True))

@@ -1,4 +1,4 @@
-"""Shapes drawn into an image in the scale of a plane that stands in it."""
+"""Shapes in the scale of a plane that stands in an image."""
 
 from __future__ import annotations
 
@@ -9,13 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from dataset_tools.draw.brushes import SHIFT, Colour, Image, Polygon, fill, fixed_point, multiply
 from sub_module.plates.geometry import plate_to_image
 
-Image = NDArray[np.uint8]
-Polygon = NDArray[np.float64]
-Colour = NDArray[np.float64]
-# OpenCV takes points in 16ths of a pixel.
-_SHIFT = 4
 _NUM_BLOB_POINTS = 28
 # One number of a field of light for so many pixels.
 _LIGHT_PX = 8
@@ -71,8 +67,8 @@ class Plane:
     def line(self, points: Polygon, colour: Colour, thickness: float) -> None:
         """Draw an open polyline (n, 2) in metres, as does `thickness`; at least a pixel thick."""
         pixels = max(1, min(200, round(thickness * self.pixels_per_metre)))
-        ints = np.round(self.project(points) * 2**_SHIFT).astype(np.int32)
-        cv2.polylines(self.image, [ints], False, colour.tolist(), pixels, cv2.LINE_AA, _SHIFT)
+        fixed = [fixed_point(self.project(points))]
+        cv2.polylines(self.image, fixed, False, tuple(colour), pixels, cv2.LINE_AA, SHIFT)
 
     def light(self, points: Polygon, field: NDArray[np.float64]) -> None:
         """Multiply the light inside an outline by a coarse field, stretched over its box.
@@ -92,7 +88,7 @@ class Plane:
         size = (max(2, (x2 - x1) // _LIGHT_PX), max(2, (y2 - y1) // _LIGHT_PX))
         scale = np.array(size) / (x2 - x1, y2 - y1)
         mask = np.zeros(size[::-1], np.uint8)
-        fill(mask, (outline - (x1, y1)) * scale, np.array([255.0]))
+        fill(mask, (outline - (x1, y1)) * scale, (255,))
         # From the small field's cells to those of the part that the image shows.
         step = (high - low) / (field.shape[1], field.shape[0]) * scale
         shift = (low - (x1, y1)) * scale + 0.5 * step - 0.5
@@ -104,18 +100,6 @@ class Plane:
         gain = 128.0 + (shown - 1.0) * (mask * (128.0 / 255.0))
         coarse = np.clip(gain, 0, 255).astype(np.uint8)
         multiply(self.image[y1:y2, x1:x2], coarse)
-
-
-def multiply(region: Image, coarse: Image) -> None:
-    """Multiply a region's light, in place, by a coarse grey field, of which 128 changes nothing."""
-    fine = cv2.resize(coarse, region.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-    cv2.multiply(region, cv2.merge([fine, fine, fine]), dst=region, scale=1 / 128)
-
-
-def fill(image: Image, polygon: Polygon, colour: Colour) -> None:
-    """Fill a polygon (n, 2) in pixels, to a 16th of a pixel, with soft edges."""
-    ints = np.round(polygon * 2**_SHIFT).astype(np.int32)
-    cv2.fillPoly(image, [ints], colour.tolist(), cv2.LINE_AA, _SHIFT)
 
 
 def blob(

@@ -8,7 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dataset_tools.draw.glyphs import glyph
+from dataset_tools.draw.brushes import Image, Polygon, lay_ink, shrunk
+from dataset_tools.draw.chance import pick
+from dataset_tools.draw.faces.glyphs import glyph
 from sub_module.plates.geometry import boxes_touch, region_corners
 
 _WORDS = (
@@ -19,8 +21,8 @@ _SIGN_SHAPES = ("board", "circle", "words")
 
 
 def draw_distractor(
-    image: NDArray[np.uint8],
-    taken: Sequence[NDArray[np.float64]],
+    image: Image,
+    taken: Sequence[Polygon],
     fonts: Sequence[str],
     rng: np.random.Generator,
 ) -> None:
@@ -41,7 +43,7 @@ def draw_distractor(
         return
     background, ink = rng.integers(0, 256, 3), rng.integers(0, 256, 3)
     region = image[y : y + sign_h, x : x + sign_w]
-    shape = _SIGN_SHAPES[rng.integers(len(_SIGN_SHAPES))]
+    shape = pick(_SIGN_SHAPES, rng)
     if shape == "board":
         region[:] = background
     elif shape == "circle":
@@ -50,11 +52,10 @@ def draw_distractor(
         cv2.circle(region, centre, radius, background.tolist(), -1, cv2.LINE_AA)
         cv2.circle(region, centre, radius, ink.tolist(), max(1, radius // 8), cv2.LINE_AA)
     if shape == "words" or rng.random() < 0.7:
-        word = _WORDS[rng.integers(len(_WORDS))]
-        _write(region, word, fonts[int(rng.integers(len(fonts)))], ink)
+        _write(region, pick(_WORDS, rng), pick(fonts, rng), ink)
 
 
-def _write(region: NDArray[np.uint8], word: str, font: str, ink: NDArray[np.int64]) -> None:
+def _write(region: Image, word: str, font: str, ink: NDArray[np.int64]) -> None:
     """Set a word across the middle of the region, as high as fits."""
     height, width = region.shape[:2]
     glyphs = [None if c == " " else glyph(font, c) for c in word]
@@ -64,8 +65,7 @@ def _write(region: NDArray[np.uint8], word: str, font: str, ink: NDArray[np.int6
     for g in glyphs:
         advance = (g.relative_width if g else 0.4) * size
         if g is not None and advance >= 2 and size >= 4:
-            mask = cv2.resize(g.mask, (int(advance), int(size)), interpolation=cv2.INTER_AREA)
+            mask = shrunk(g.mask, (int(advance), int(size)))
             spot = region[int(top) : int(top) + mask.shape[0], int(x) : int(x) + mask.shape[1]]
-            alpha = mask[: spot.shape[0], : spot.shape[1], None].astype(np.float32) / 255.0
-            spot[:] = (spot * (1 - alpha) + ink * alpha).astype(np.uint8)
+            lay_ink(spot, mask[: spot.shape[0], : spot.shape[1]], ink)
         x += advance + 0.12 * size

@@ -1,7 +1,7 @@
 """Light and camera: what stands between a clean drawing and a photograph.
 
 `EFFECTS` are the named steps of `dataset.draw.effects`, each of which leaves labelled plates
-readable for a person; `mount`, `cast_shadow` and `camera` have settings of their own.
+readable for a person; `cast_shadow` and `camera` have settings of their own.
 """
 
 from __future__ import annotations
@@ -13,12 +13,10 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from dataset_tools.draw.plane import multiply
+from dataset_tools.draw.brushes import Image, Polygon, as_image, lay_ink, multiply
+from dataset_tools.draw.chance import pick
 
-Image = NDArray[np.uint8]
-Polygon = NDArray[np.float64]
 _NOISE_SIGMA = 24.0
 # Characters are not shrunk below this height, nor those that are lower spoilt by strong effects.
 _MIN_CHARACTER_PX = 10.0
@@ -49,23 +47,10 @@ class Subject:
 Effect = Callable[[Image, Subject, np.random.Generator], Image]
 
 
-def mount(image: Image, corners: Polygon, rng: np.random.Generator) -> None:
-    """Paint, half of the time, the panel or frame that a plate is mounted on, in place."""
-    if rng.random() < 0.5:
-        return
-    centre = corners.mean(0)
-    spread = np.array([rng.uniform(1.03, 1.5), rng.uniform(1.05, 1.9)])
-    panel = centre + (corners - centre) * spread
-    colour = np.clip(rng.uniform(0, 200) + rng.normal(0, 12, 3), 0, 255).tolist()
-    cv2.fillConvexPoly(image, np.round(panel).astype(np.int32), colour, cv2.LINE_AA)
-
-
 def cast_shadow(image: Image, taken: Sequence[Polygon], rng: np.random.Generator) -> None:
     """Darken a half plane of the image, in place; its edge runs through a plate if there is one."""
     height, width = image.shape[:2]
-    centre = (
-        taken[int(rng.integers(len(taken)))].mean(0) if taken else np.array([width, height]) / 2
-    )
+    centre = pick(taken, rng).mean(0) if taken else np.array([width, height]) / 2
     point = centre + rng.normal(0, 0.04, 2) * width
     angle = rng.uniform(0, 2 * np.pi)
     along = np.array([np.cos(angle), np.sin(angle)]) * 2 * width
@@ -99,7 +84,7 @@ def camera(
         if rng.random() < 0.3:
             image = _motion_blur(image, sigma * 3, rng.uniform(0, np.pi))
         elif sigma > 0.25:
-            image = np.asarray(cv2.GaussianBlur(image, (0, 0), sigma), dtype=np.uint8)
+            image = as_image(cv2.GaussianBlur(image, (0, 0), sigma))
     if rng.random() < settings["noise"]:
         share = rng.uniform(0.1, 1.0) * settings["max_noise"] / _NOISE_SIGMA
         image = _add_noise(image, share, rng)
@@ -146,10 +131,9 @@ def _dirt(image: Image, subject: Subject, rng: np.random.Generator) -> Image:
             cv2.circle(cover, centre, radius, int(rng.integers(60, 190)), -1, cv2.LINE_AA)
         inside = np.zeros((height, width), np.uint8)
         cv2.fillConvexPoly(inside, np.round(corners - low).astype(np.int32), 1)
-        alpha = (cover * inside)[..., None].astype(np.float32) / 255
         mud = np.array([rng.uniform(60, 150)]) * (1.0, rng.uniform(0.8, 1), rng.uniform(0.6, 1))
         region = image[low[1] : high[1], low[0] : high[0]]
-        region[:] = (region * (1 - alpha) + mud.astype(np.float32) * alpha).astype(np.uint8)
+        lay_ink(region, as_image(cover * inside), mud.astype(np.float32))
     return image
 
 
@@ -182,7 +166,7 @@ def _glare(image: Image, subject: Subject, rng: np.random.Generator) -> Image:
             light *= _MAX_GLARE / brightest
     tint = np.array([1.0, rng.uniform(0.85, 1), rng.uniform(0.7, 1)], np.float32)
     coarse = np.clip(light[..., None] * tint, 0, 255).astype(np.uint8)
-    return _uint8(cv2.add(image, cv2.resize(coarse, (width, height))))
+    return as_image(cv2.add(image, cv2.resize(coarse, (width, height))))
 
 
 def _rain(image: Image, subject: Subject, rng: np.random.Generator) -> Image:
@@ -194,27 +178,28 @@ def _rain(image: Image, subject: Subject, rng: np.random.Generator) -> Image:
     for start, share in zip(starts, rng.uniform(0.5, 1.2, len(starts)), strict=True):
         end = start + np.array([slant, 1.0]) * length * share
         cv2.line(streaks, start.astype(int).tolist(), end.astype(int).tolist(), 255, 1)
-    streaks = _uint8(cv2.blur(streaks, (2, 3)))
+    streaks = as_image(cv2.blur(streaks, (2, 3)))
     strength = rng.uniform(0.15, 0.4)
-    return _uint8(cv2.addWeighted(image, 1.0, cv2.merge([streaks] * 3), strength, 0))
+    return as_image(cv2.addWeighted(image, 1.0, cv2.merge([streaks] * 3), strength, 0))
 
 
 def _haze(image: Image, subject: Subject, rng: np.random.Generator) -> Image:
     """Fog or a dusty lens: all is mixed with a bright grey."""
     share = min(rng.uniform(0.1, 0.45), 1 - _least_gain(image, subject))
-    return _uint8(cv2.convertScaleAbs(image, alpha=1 - share, beta=share * rng.uniform(120, 235)))
+    return as_image(cv2.convertScaleAbs(image, alpha=1 - share, beta=share * rng.uniform(120, 235)))
 
 
 def _overexposure(image: Image, subject: Subject, rng: np.random.Generator) -> Image:
     """Too much light: bright parts burn out."""
-    return _uint8(cv2.convertScaleAbs(image, alpha=rng.uniform(1.1, 1.5), beta=rng.uniform(0, 25)))
+    gain, offset = rng.uniform(1.1, 1.5), rng.uniform(0, 25)
+    return as_image(cv2.convertScaleAbs(image, alpha=gain, beta=offset))
 
 
 def _low_light(image: Image, subject: Subject, rng: np.random.Generator) -> Image:
     """Dusk or night: little light, dark parts darker still, and the sensor's noise."""
     gain, gamma = max(rng.uniform(0.25, 0.75), _least_gain(image, subject)), rng.uniform(0.9, 1.3)
     levels = 255 * gain * (np.arange(256) / 255) ** gamma + rng.uniform(0, 12)
-    dark = _uint8(cv2.LUT(image, np.clip(levels, 0, 255).astype(np.uint8)))
+    dark = as_image(cv2.LUT(image, np.clip(levels, 0, 255).astype(np.uint8)))
     return _add_noise(dark, gain * rng.uniform(3, 14) / _NOISE_SIGMA, rng)
 
 
@@ -223,23 +208,23 @@ def _tone(image: Image, subject: Subject, rng: np.random.Generator) -> Image:
     contrast = max(rng.uniform(0.75, 1.35), _least_gain(image, subject))
     values = np.clip((np.arange(256) / 255 - 0.5) * contrast + 0.5, 0, 1)
     levels = 255 * values ** rng.uniform(0.7, 1.4)
-    return _uint8(cv2.LUT(image, levels.astype(np.uint8)))
+    return as_image(cv2.LUT(image, levels.astype(np.uint8)))
 
 
 def _colour_cast(image: Image, subject: Subject, rng: np.random.Generator) -> Image:
     """A wrong white balance, faded colours, or none at all."""
     if rng.random() < 0.5:
         table = np.clip(np.arange(256)[:, None] * rng.uniform(0.75, 1.2, 3), 0, 255)
-        return _uint8(cv2.LUT(image, table.astype(np.uint8).reshape(1, 256, 3)))
+        return as_image(cv2.LUT(image, table.astype(np.uint8).reshape(1, 256, 3)))
     grey = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
     share = 1.0 if rng.random() < 0.3 else rng.uniform(0.2, 0.8)
-    return _uint8(cv2.addWeighted(image, 1 - share, grey, share, 0))
+    return as_image(cv2.addWeighted(image, 1 - share, grey, share, 0))
 
 
 def _defocus(image: Image, subject: Subject, rng: np.random.Generator) -> Image:
     """A lens out of focus."""
     sigma = rng.uniform(0.02, 0.065 if subject.is_large else 0.04) * subject.character_px
-    return _uint8(cv2.GaussianBlur(image, (0, 0), sigma)) if sigma > 0.3 else image
+    return as_image(cv2.GaussianBlur(image, (0, 0), sigma)) if sigma > 0.3 else image
 
 
 def _motion(image: Image, subject: Subject, rng: np.random.Generator) -> Image:
@@ -256,11 +241,11 @@ def _low_resolution(image: Image, subject: Subject, rng: np.random.Generator) ->
     if lowest > 0.85:
         return image
     scale = rng.uniform(lowest, 0.9)
-    method = (cv2.INTER_AREA, cv2.INTER_LINEAR)[rng.integers(2)]
+    method = pick((cv2.INTER_AREA, cv2.INTER_LINEAR), rng)
     size = (max(8, round(width * scale)), max(8, round(height * scale)))
     small = cv2.resize(image, size, interpolation=method)
-    method = (cv2.INTER_LINEAR, cv2.INTER_CUBIC)[rng.integers(2)]
-    return _uint8(cv2.resize(small, (width, height), interpolation=method))
+    method = pick((cv2.INTER_LINEAR, cv2.INTER_CUBIC), rng)
+    return as_image(cv2.resize(small, (width, height), interpolation=method))
 
 
 def _noise(image: Image, subject: Subject, rng: np.random.Generator) -> Image:
@@ -273,7 +258,7 @@ def _sharpening(image: Image, subject: Subject, rng: np.random.Generator) -> Ima
     """A camera's sharpening, with its bright rims."""
     amount = rng.uniform(0.3, 1.4)
     soft = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.8, 1.6))
-    return _uint8(cv2.addWeighted(image, 1 + amount, soft, -amount, 0))
+    return as_image(cv2.addWeighted(image, 1 + amount, soft, -amount, 0))
 
 
 def _jpeg(image: Image, subject: Subject, rng: np.random.Generator) -> Image:
@@ -281,7 +266,7 @@ def _jpeg(image: Image, subject: Subject, rng: np.random.Generator) -> Image:
     lowest = 30 if subject.is_large else 60
     quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(lowest, 86))]
     _, encoded = cv2.imencode(".jpg", image, quality)
-    return _uint8(cv2.imdecode(encoded, cv2.IMREAD_COLOR))
+    return as_image(cv2.imdecode(encoded, cv2.IMREAD_COLOR))
 
 
 # In the order in which they are applied: what lies on plates, light, air, lens, sensor, file.
@@ -320,17 +305,13 @@ def _least_gain(image: Image, subject: Subject) -> float:
     return min(1.0, _MIN_CONTRAST / max(min(contrasts), 1.0))
 
 
-def _uint8(image: Any) -> Image:
-    return np.asarray(image, dtype=np.uint8)
-
-
 def _motion_blur(image: Image, length_px: float, angle: float) -> Image:
     size = max(3, 2 * round(length_px / 2) + 1)
     kernel = np.zeros((size, size), np.float32)
     offset = np.array([np.cos(angle), np.sin(angle)]) * length_px / 2
     start, end = (tuple(np.round(size // 2 + s * offset).astype(int).tolist()) for s in (-1, 1))
     cv2.line(kernel, start, end, 1.0, 1, cv2.LINE_AA)
-    return np.asarray(cv2.filter2D(image, -1, kernel / kernel.sum()), dtype=np.uint8)
+    return as_image(cv2.filter2D(image, -1, kernel / kernel.sum()))
 
 
 def _add_noise(image: Image, share: float, rng: np.random.Generator) -> Image:
@@ -339,7 +320,7 @@ def _add_noise(image: Image, share: float, rng: np.random.Generator) -> Image:
     field = _noise_field(height + 64, width + 64)
     y, x = (int(value) for value in rng.integers(0, 64, 2))
     window = field[y : y + height, x : x + width]
-    return np.asarray(cv2.addWeighted(image, 1.0, window, share, -128.0 * share), dtype=np.uint8)
+    return as_image(cv2.addWeighted(image, 1.0, window, share, -128.0 * share))
 
 
 @lru_cache(maxsize=8)

@@ -7,8 +7,8 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from dataset_tools.draw.brushes import Image, Polygon
 from sub_module.plates.geometry import (
     UNIT_SQUARE,
     Points,
@@ -19,15 +19,13 @@ from sub_module.plates.geometry import (
     side_lengths,
 )
 
-Image = NDArray[np.uint8]
-Polygon = NDArray[np.float64]
 _TRIES_TO_PLACE = 20
 # Between two plates.
 _MARGIN_PX = 6.0
 
 
 def place(
-    flat_shape: Sequence[float],
+    shape: Sequence[float],
     image_size: tuple[int, int],
     settings: Mapping[str, Any],
     taken: Sequence[Polygon],
@@ -36,7 +34,7 @@ def place(
     """Turn a flat rectangle in space and put it where nothing else stands.
 
     Args:
-        flat_shape: (height, width, ...) of the rectangle in pixels.
+        shape: (height, width, ...) of the rectangle as it appears, in pixels.
         image_size: (width, height) of the image in pixels.
         settings: `dataset.draw`: the largest turns, and the camera's distance.
         taken: Quadrangles that must stay free.
@@ -47,7 +45,7 @@ def place(
         mean of the upper and lower edge; None when no free place was found.
     """
     for _ in range(_TRIES_TO_PLACE):
-        corners = posed(flat_shape[1], flat_shape[0], settings, rng)
+        corners = posed(shape, settings, rng)
         low, high = corners.min(0), corners.max(0)
         room = np.array(image_size) - (high - low) - 4
         if (room <= 0).any():
@@ -58,17 +56,15 @@ def place(
     return None
 
 
-def posed(
-    width: float, height: float, settings: Mapping[str, Any], rng: np.random.Generator
-) -> Polygon:
+def posed(shape: Sequence[float], settings: Mapping[str, Any], rng: np.random.Generator) -> Polygon:
     """The corners (4, 2) of a rectangle that is turned in space, about its middle, in pixels.
 
     Args:
-        width: Of the rectangle as it appears, in pixels.
-        height: In the same scale.
+        shape: (height, width, ...) of the rectangle as it appears, in pixels.
         settings: `dataset.draw`: the largest turns, and the camera's distance.
         rng: Where chance comes from.
     """
+    height, width = shape[:2]
     reach = 1.0 if settings["mild"] == 0 or rng.random() >= settings["mild"] else 0.5
     yaw, pitch, roll = (
         np.radians(rng.uniform(-1, 1) * reach * settings[key])
@@ -83,17 +79,6 @@ def posed(
     distance = width * rng.uniform(*settings["distance"])
     corners = space[:, :2] * (distance / (distance + space[:, 2:]))
     return np.asarray(corners * (width / side_lengths(corners)[0]), dtype=np.float64)
-
-
-def board_px(flat: Image, board: Points) -> tuple[float, float]:
-    """(height, width) in pixels of the plate in a flat picture that may go on beyond it.
-
-    Args:
-        flat: (h, w, 3).
-        board: (4, 2) the plate's corners in shares of the picture.
-    """
-    width, height = np.ptp(board, axis=0) * flat.shape[1::-1]
-    return float(height), float(width)
 
 
 def to_image(polygon: Points, corners: Polygon) -> Polygon:

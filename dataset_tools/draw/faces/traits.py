@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from dataset_tools.draw.families import Family
+from dataset_tools.draw.chance import pick_by_share
+from dataset_tools.draw.faces.families import Family
 
 
 @dataclass(frozen=True)
@@ -91,13 +91,10 @@ class Traits:
 
 def random_traits(family: Family, thickness: float, rng: np.random.Generator) -> Traits:
     """Forms for a face of a family whose upright strokes are `thickness` heights thick."""
-
-    def within(low: float, high: float) -> float:
-        return low + (high - low) * rng.random()
-
+    within = rng.uniform
     # Heavy strokes leave the closed parts of A and 4 open only if their bars lie low.
     low = 0.6 * max(thickness - 0.13, 0.0)
-    one = one_of(family.ones, rng)
+    one = pick_by_share(family.ones, rng)
     i_bars = rng.random() < (0.75 if one == "stem" else family.bars)
     middle = within(0.46, 0.53)
     zero = {"cut": family.cut_zeros, "slash": family.slashed_zeros, "dot": 0.01}
@@ -109,43 +106,32 @@ def random_traits(family: Family, thickness: float, rng: np.random.Generator) ->
         mouth=within(0.21, 0.34),
         tip=within(0.0, 0.9),
         o_more=1.0 if rng.random() < 0.4 else within(1.05, 1.5),
-        zero=one_of({**zero, "plain": 1 - sum(zero.values())}, rng),
+        zero=pick_by_share({**zero, "plain": 1 - sum(zero.values())}, rng),
         one=one,
         one_flag=within(0.17, 0.34),
         one_level=rng.random() < 0.03,
         i_bars=i_bars,
-        three=one_of({"round": 0.86, "flat": 0.14}, rng),
-        four=one_of({"closed": 0.6, "open": 0.4}, rng),
+        three=pick_by_share({"round": 0.86, "flat": 0.14}, rng),
+        four=pick_by_share({"closed": 0.6, "open": 0.4}, rng),
         four_bar=within(0.66, 0.74) + low,
         four_stem=within(0.66, 0.8),
         four_reach=within(0.16, 0.3),
-        six=one_of({"hook": 0.6, "arm": 0.16, "straight": 0.24}, rng),
+        six=pick_by_share({"hook": 0.6, "arm": 0.16, "straight": 0.24}, rng),
         six_eye=within(0.38, 0.46),
-        seven=one_of({"straight": 0.75, "curved": 0.22, "barred": 0.03}, rng),
+        seven=pick_by_share({"straight": 0.75, "curved": 0.22, "barred": 0.03}, rng),
         seven_foot=within(0.24, 0.5),
         a_bar=within(0.63, 0.73) + low,
-        g=one_of({"bar": 0.65, "spur": 0.35}, rng),
-        j=one_of({"hook": 0.72, "bar": 0.18, "cap": 0.1}, rng),
-        k=one_of({"stem": 0.5, "arm": 0.5}, rng),
+        g=pick_by_share({"bar": 0.65, "spur": 0.35}, rng),
+        j=pick_by_share({"hook": 0.72, "bar": 0.18, "cap": 0.1}, rng),
+        k=pick_by_share({"stem": 0.5, "arm": 0.5}, rng),
         m_depth=1.0 if rng.random() < 0.3 else within(0.5, 0.8),
         m_splay=0.0 if rng.random() < 0.7 else within(0.02, 0.09),
         p_bowl=within(0.52, 0.6),
-        q=one_of({"cross": 0.5, "out": 0.3, "in": 0.2}, rng),
-        r=one_of({"slant": 0.6, "stem": 0.15, "upright": 0.25}, rng),
+        q=pick_by_share({"cross": 0.5, "out": 0.3, "in": 0.2}, rng),
+        r=pick_by_share({"slant": 0.6, "stem": 0.15, "upright": 0.25}, rng),
         s_slope=max(0.0, within(-0.05, 0.12)),
         w_rise=0.0 if rng.random() < 0.35 else within(0.2, 0.5),
         w_splay=0.0 if rng.random() < 0.25 else within(0.03, 0.17),
         y_fork=within(0.46, 0.6),
         z_bar=rng.random() < 0.02,
     )
-
-
-def one_of(shares: Mapping[str, float], rng: np.random.Generator) -> str:
-    """A name, by its share; shares need not add up to 1."""
-    left = rng.random() * sum(shares.values())
-    chosen = ""
-    for name, share in shares.items():
-        if share > 0 and left >= 0:
-            chosen = name
-            left -= share
-    return chosen

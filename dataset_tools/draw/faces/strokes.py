@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from math import tan
+from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from dataset_tools.draw.families import FAMILIES
-from dataset_tools.draw.glyphs import Glyph
-from dataset_tools.draw.letterforms import FORMS, Box
-from dataset_tools.draw.pen import Pen, ink
-from dataset_tools.draw.traits import Traits, one_of, random_traits
+from dataset_tools.draw.brushes import Image, as_image
+from dataset_tools.draw.chance import pick, pick_by_share
+from dataset_tools.draw.faces.families import FAMILIES
+from dataset_tools.draw.faces.glyphs import INK, MASTER_PX, Glyph, glyph, outline_of
+from dataset_tools.draw.faces.letterforms import FORMS, Box
+from dataset_tools.draw.faces.pen import Pen, ink
+from dataset_tools.draw.faces.traits import Traits, random_traits
 
-CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+CHARACTERS = "".join(FORMS)
 
-_MASTER_PX = 96
 # Round the box, for corners and slants that leave it.
 _PAD_PX = 6
-# What is darker counts as ink, of 255.
-_INK = 127
 # Makes the edge of blurred ink sharp again; what the blur leaves are round corners.
 _EDGE = np.clip((np.arange(256) - 127.5) * 3 + 127.5, 0, 255).astype(np.uint8)
 
@@ -59,26 +59,26 @@ class Face:
         # The left corners of B and D, square on real dies, tell them from 8 and 0.
         keep = 0.5 if character in "BD" else 1.0
         pen = Pen(self.pen.across * weight, self.pen.along, self.pen.softness * keep)
-        mask = ink(FORMS[character](Box(self.traits, pen, width)), pen, width, _MASTER_PX, _PAD_PX)
+        mask = ink(FORMS[character](Box(self.traits, pen, width)), pen, width, MASTER_PX, _PAD_PX)
         mask = _rounded(mask, self.blur * keep)
         if self.slant:
             mask = _slanted(mask, self.slant)
-        binary = np.asarray(cv2.threshold(mask, _INK, 1, cv2.THRESH_BINARY)[1], np.uint8)
+        binary = as_image(cv2.threshold(mask, INK, 1, cv2.THRESH_BINARY)[1])
         left, top, across, down = cv2.boundingRect(binary)
-        mask = np.ascontiguousarray(mask[top : top + down, left : left + across])
-        return Glyph(mask, _outline(binary, left, top, across, down), across / _MASTER_PX)
+        cut = slice(top, top + down), slice(left, left + across)
+        return Glyph(mask[cut].copy(), outline_of(binary[cut]), across / MASTER_PX)
 
 
 def random_face(rng: np.random.Generator) -> Face:
     """A face that looks like the lettering of some country's plates, and like no other face."""
-    name = one_of({name: family.weight for name, family in FAMILIES.items()}, rng)
+    name = pick_by_share({name: family.weight for name, family in FAMILIES.items()}, rng)
     family = FAMILIES[name]
-    width = _within(family.width, rng)
-    thickness = min(_within(family.thickness, rng), 0.31 * width)
+    width = rng.uniform(*family.width)
+    thickness = min(rng.uniform(*family.thickness), 0.31 * width)
     # Three level strokes and their gaps share the height.
     level = min(thickness * rng.uniform(0.82, 1.05), 0.18)
-    pen = Pen(thickness / 2, level / 2, _within(family.softness, rng))
-    blur = _within(family.blur, rng)
+    pen = Pen(thickness / 2, level / 2, rng.uniform(*family.softness))
+    blur = rng.uniform(*family.blur)
     traits = random_traits(family, thickness, rng)
     # All corners of a soft face are round: those of bowls must be rounder.
     least = 0.4 + 0.25 * pen.softness + 0.06 * blur
@@ -98,8 +98,19 @@ def random_face(rng: np.random.Generator) -> Face:
     return Face(name, traits, pen, widths, weights, blur, slant)
 
 
-def _within(limits: tuple[float, float], rng: np.random.Generator) -> float:
-    return limits[0] + (limits[1] - limits[0]) * rng.random()
+def random_letters(
+    alphabet: str, settings: Mapping[str, Any], rng: np.random.Generator
+) -> Callable[[str], Glyph]:
+    """What plates are lettered with: a stroke face if it has all characters, or else a font.
+
+    Args:
+        alphabet: The characters that must be there.
+        settings: `dataset.draw`: `strokes`, how often it is a stroke face, and `fonts`.
+        rng: Where chance comes from.
+    """
+    if rng.random() < settings["strokes"] and set(alphabet) <= set(CHARACTERS):
+        return random_face(rng).glyph
+    return partial(glyph, pick(settings["fonts"], rng))
 
 
 def _widths(
@@ -131,7 +142,7 @@ def _widths(
     return widths
 
 
-def _rounded(mask: NDArray[np.uint8], sigma: float) -> NDArray[np.uint8]:
+def _rounded(mask: Image, sigma: float) -> Image:
     """Round all corners, as if by a blur and a threshold; its edges stay soft by a pixel."""
     if sigma <= 0.3:
         return mask
@@ -141,24 +152,12 @@ def _rounded(mask: NDArray[np.uint8], sigma: float) -> NDArray[np.uint8]:
         # Two box blurs take less than half of the time of a wide Gaussian one.
         size = 3 if sigma < 1.6 else 5 if sigma < 2.4 else 7
         blurred = cv2.blur(cv2.blur(mask, (size, size)), (size, size))
-    return np.asarray(cv2.LUT(blurred, _EDGE), np.uint8)
+    return as_image(cv2.LUT(blurred, _EDGE))
 
 
-def _slanted(mask: NDArray[np.uint8], slant: float) -> NDArray[np.uint8]:
+def _slanted(mask: Image, slant: float) -> Image:
     """Lean a mask to the right; its rows stay."""
     height, width = mask.shape
     more = round(abs(slant) * height) + 1
     shear = np.array([[1.0, -slant, more / 2 + slant * height / 2], [0.0, 1.0, 0.0]])
-    return np.asarray(cv2.warpAffine(mask, shear, (width + more, height)), np.uint8)
-
-
-def _outline(
-    binary: NDArray[np.uint8], left: int, top: int, width: int, height: int
-) -> NDArray[np.float64]:
-    """The outer contour of the ink, (n, 2), as shares of its box's width and height."""
-    contours, _ = cv2.findContours(
-        binary, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE, offset=(-left, -top)
-    )
-    largest = max(contours, key=cv2.contourArea) if len(contours) > 1 else contours[0]
-    corners = cv2.approxPolyDP(largest, 0.9, closed=True)[:, 0]
-    return (corners.astype(np.float64) + 0.5) / (width, height)
+    return as_image(cv2.warpAffine(mask, shear, (width + more, height)))

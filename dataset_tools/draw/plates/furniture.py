@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
-from dataset_tools.draw import badges, grounds
-from dataset_tools.draw.blank import Blank, Colour, Image, blend, rounded, varied
-from dataset_tools.draw.words import CAPTIONS, COUNTRIES, COUNTRY_CODES, DEALERS, MONTHS
+from dataset_tools.draw.brushes import Colour, Image, fill
+from dataset_tools.draw.chance import pick, varied
+from dataset_tools.draw.plates import badges, grounds
+from dataset_tools.draw.plates.blank import Blank, blend, rounded
+from dataset_tools.draw.plates.words import CAPTIONS, COUNTRIES, COUNTRY_CODES, DEALERS, MONTHS
 from sub_module.errors import ConfigError
 from sub_module.plates import Layout, PlateStandard
 from sub_module.plates.geometry import Corners, region_corners
@@ -56,7 +57,7 @@ def _band(blank: Blank, rng: np.random.Generator, at_left: bool) -> None:
         else:
             room[2] = min(room[2], x1 - width * rng.uniform(0.05, 0.3))
     european = rng.random() < 0.82
-    own = _EU_BLUE if european else _BAND_COLOURS[rng.integers(len(_BAND_COLOURS))]
+    own = _EU_BLUE if european else pick(_BAND_COLOURS, rng)
     colour = varied(own, 18, rng)
     blank.fill((x1, 0, x1 + width, bottom), colour)
     light = sum(colour) > 380
@@ -70,7 +71,7 @@ def _band(blank: Blank, rng: np.random.Generator, at_left: bool) -> None:
         box = (x1 + width * 0.2, bottom * 0.12, x1 + width * 0.8, bottom * 0.4)
         badges.flag(blank, box, rng)
     if rng.random() < 0.93:
-        text = COUNTRY_CODES[rng.integers(len(COUNTRY_CODES))]
+        text = pick(COUNTRY_CODES, rng)
         if not at_left and rng.random() < 0.7:
             text = f"{rng.integers(1, 99):02d}"
         size = bottom * rng.uniform(0.2, 0.32)
@@ -85,10 +86,10 @@ def top_band(blank: Blank, rng: np.random.Generator) -> None:
     if bottom < 4:
         return
     blue = rng.random() < 0.65
-    colour = varied(_BLUE if blue else _BAND_COLOURS[rng.integers(len(_BAND_COLOURS))], 20, rng)
+    colour = varied(_BLUE if blue else pick(_BAND_COLOURS, rng), 20, rng)
     blank.fill((0, 0, blank.width, bottom), colour)
     paint = (30.0, 30.0, 35.0) if sum(colour) > 380 else (240.0, 240.0, 240.0)
-    name = COUNTRIES[0] if rng.random() < 0.5 else COUNTRIES[rng.integers(len(COUNTRIES))]
+    name = COUNTRIES[0] if rng.random() < 0.5 else pick(COUNTRIES, rng)
     edge = blank.width * rng.uniform(0.2, 0.34)
     box = (edge, bottom * 0.2, blank.width - edge, bottom * rng.uniform(0.72, 0.88))
     blank.write(name, blank.font(rng), box, paint)
@@ -111,7 +112,7 @@ def caption_below(blank: Blank, rng: np.random.Generator) -> None:
 
 
 def _caption(blank: Blank, top: float, bottom: float, rng: np.random.Generator) -> None:
-    low, high = _CAPTION_HEIGHT if blank.width < 3.4 * blank.height else _FINE_PRINT_HEIGHT
+    low, high = _FINE_PRINT_HEIGHT if blank.is_wide else _CAPTION_HEIGHT
     size = min((bottom - top) * 0.95, blank.height * rng.uniform(low, high))
     if size < 4:
         return
@@ -123,7 +124,7 @@ def _caption(blank: Blank, top: float, bottom: float, rng: np.random.Generator) 
     colour: Colour = blank.ink
     if rng.random() < 0.35:
         colour = varied((150, 40, 60) if rng.random() < 0.4 else (30, 60, 140), 40, rng)
-    words = CAPTIONS[rng.integers(len(CAPTIONS))]
+    words = pick(CAPTIONS, rng)
     box = (x1, middle - size / 2, x2, middle + size / 2)
     blank.write(words, blank.font(rng), box, colour)
 
@@ -147,7 +148,7 @@ def border(blank: Blank, rng: np.random.Generator) -> None:
 
 def stripes(blank: Blank, rng: np.random.Generator) -> None:
     """A thin line, or two, along the upper and the lower edge."""
-    colour = varied(_BAND_COLOURS[rng.integers(len(_BAND_COLOURS))], 25, rng)
+    colour = varied(pick(_BAND_COLOURS, rng), 25, rng)
     height = blank.height
     size, offset = height * rng.uniform(0.02, 0.05), height * rng.uniform(0.0, 0.04)
     for _ in range(int(rng.integers(1, 3))):
@@ -158,7 +159,7 @@ def stripes(blank: Blank, rng: np.random.Generator) -> None:
 
 def side_emblem(blank: Blank, rng: np.random.Generator) -> None:
     """A coat of arms, a sticker or a picture beside the text."""
-    room = blank.rooms[rng.integers(len(blank.rooms))]
+    room = pick(blank.rooms, rng)
     size = min((room[3] - room[1]) * rng.uniform(0.5, 0.95), (room[2] - room[0]) * 0.16)
     at_left = rng.random() < 0.65
     x = room[0] + size * 0.55 if at_left else room[2] - size * 0.55
@@ -200,7 +201,7 @@ def stickers(blank: Blank, rng: np.random.Generator) -> None:
         y = blank.height - y - height if below else y
         colour = rng.uniform(20, 245, 3).tolist()
         blank.fill((x, y, x + width, y + height), colour)
-        text = f"{rng.integers(10, 29)}" if at_right else MONTHS[rng.integers(12)]
+        text = f"{rng.integers(10, 29)}" if at_right else pick(MONTHS, rng)
         paint = (20.0, 20.0, 20.0) if sum(colour) > 380 else (240.0, 240.0, 240.0)
         box = (x + width * 0.12, y + height * 0.15, x + width * 0.88, y + height * 0.85)
         blank.write(text, blank.font(rng), box, paint)
@@ -209,14 +210,13 @@ def stickers(blank: Blank, rng: np.random.Generator) -> None:
 def bolts(blank: Blank, rng: np.random.Generator) -> None:
     """Two or four screws or their coloured caps, or empty holes."""
     radius = blank.height * rng.uniform(0.022, 0.055)
-    wide = blank.width / blank.height > 3.4
     y, x = blank.height * rng.uniform(0.06, 0.13), blank.width * rng.uniform(0.1, 0.3)
-    if wide and rng.random() < 0.3:
+    if blank.is_wide and rng.random() < 0.3:
         # At half the height there is room beside the text only.
         y, x = blank.height * 0.5, blank.width * rng.uniform(0.012, 0.04)
-    elif wide and rng.random() < 0.4:
+    elif blank.is_wide and rng.random() < 0.4:
         y = blank.height - y
-    heights = [y] if wide or rng.random() < 0.3 else [y, blank.height - y]
+    heights = [y] if blank.is_wide or rng.random() < 0.3 else [y, blank.height - y]
     grey = (rng.uniform(70, 220),) * 3
     kind = rng.random()
     if kind < 0.55:
@@ -239,61 +239,67 @@ def corners(blank: Blank, rng: np.random.Generator) -> None:
     radius = blank.height * rng.uniform(0.04, 0.13)
     outside = np.full((blank.height, blank.width), 255, np.uint8)
     box = (0.0, 0.0, blank.width - 1.0, blank.height - 1.0)
-    outline = np.round(rounded(box, radius) * 16).astype(np.int32)
-    cv2.fillPoly(outside, [outline], 0, cv2.LINE_AA, 4)
+    fill(outside, rounded(box, radius), (0,))
     size = int(np.ceil(radius)) + 1
     for rows in (slice(0, size), slice(-size, None)):
         for columns in (slice(0, size), slice(-size, None)):
             blend(blank.image[rows, columns], outside[rows, columns], blank.around)
 
 
-def holder(image: Image, blank: Blank, rng: np.random.Generator) -> tuple[Image, Corners]:
-    """Put a plate into a frame, with or without a dealer's advert.
-
-    Args:
-        image: (H, W, 3) the painted plate.
-        blank: What it was painted on.
-        rng: Where chance comes from.
+def holder(blank: Blank, rng: np.random.Generator) -> tuple[Image, Corners]:
+    """Put a painted plate into a frame, with or without a dealer's advert.
 
     Returns:
-        The picture of both, and the plate's corners (4, 2) as shares of it.
+        The picture (H, W, 3) of both, and the plate's corners (4, 2) as shares of it.
     """
-    height, width = image.shape[:2]
+    height, width = blank.height, blank.width
     side, top, bottom = height * rng.uniform(0.01, 0.07, 3)
     advert = rng.random()
-    above = 0.55 < advert < 0.65 or (advert < 0.25 and width < 3.4 * height)
-    if above:
+    is_below = advert < 0.55
+    is_above = 0.55 < advert < 0.65 or (advert < 0.25 and not blank.is_wide)
+    if is_above:
         top = height * rng.uniform(0.1, 0.2)
-    if advert < 0.55:
+    if is_below:
         bottom = height * rng.uniform(0.1, 0.24)
     sides, upper, lower = (max(1, round(value)) for value in (side, top, bottom))
-    colour = blank.around
-    framed = np.empty((height + upper + lower, width + 2 * sides, 3), np.uint8)
-    framed[:] = np.array(colour, np.uint8)
-    # A holder grips the plate by its edge.
-    grip = round(height * rng.uniform(0.0, 0.025 if width > 3.4 * height else 0.06))
-    edge = min(grip, round(height * 0.015))
-    inner = image[grip : height - grip, edge : width - edge]
-    framed[upper + grip : upper + height - grip, sides + edge : sides + width - edge] = inner
-    # And throws a shadow on it.
-    lip = framed[upper + grip : upper + grip + max(1, height // 40)]
-    lip[:] = lip * rng.uniform(0.4, 1.0)
-    frame = Blank(framed, colour, (240, 240, 240), blank.fonts, [])
-    dark = sum(colour) < 330
-    total_h, total_w = framed.shape[:2]
-    light = [min(value * (1.5 if dark else 1.1) + 18, 255.0) for value in colour]
-    frame.fill((0, 0, total_w, max(1, round(height * 0.015))), light)
+    framed = _gripped(blank, sides, upper, lower, rng)
+    frame = Blank(framed, blank.around, blank.ink, blank.fonts, [])
+    dark = sum(blank.around) < 330
+    light = [min(value * (1.5 if dark else 1.1) + 18, 255.0) for value in blank.around]
+    frame.fill((0, 0, frame.width, max(1, round(height * 0.015))), light)
     paint = varied((235, 235, 235) if dark else (25, 25, 30), 20, rng)
     if rng.random() < 0.25:
         paint = varied((220, 60, 50) if rng.random() < 0.5 else (250, 200, 40), 30, rng)
-    inset = total_w * rng.uniform(0.05, 0.3)
-    for is_there, y1, size in ((above, 0, upper), (advert < 0.55, total_h - lower, lower)):
+    inset = frame.width * rng.uniform(0.05, 0.3)
+    for is_there, y, size in ((is_above, 0, upper), (is_below, frame.height - lower, lower)):
         if is_there and rng.random() < 0.92:
-            box = (inset, y1 + size * 0.15, total_w - inset, y1 + size * rng.uniform(0.75, 0.92))
-            frame.write(DEALERS[rng.integers(len(DEALERS))], blank.font(rng), box, paint)
-    x1, y1, x2, y2 = sides, upper, sides + width, upper + height
-    board = region_corners((x1 / total_w, y1 / total_h, x2 / total_w, y2 / total_h))
-    return framed, board
+            box = (inset, y + size * 0.15, frame.width - inset, y + size * rng.uniform(0.75, 0.92))
+            frame.write(pick(DEALERS, rng), frame.font(rng), box, paint)
+    left, right = sides / frame.width, (sides + width) / frame.width
+    board = (left, upper / frame.height, right, (upper + height) / frame.height)
+    return framed, region_corners(board)
+
+
+def _gripped(blank: Blank, sides: int, upper: int, lower: int, rng: np.random.Generator) -> Image:
+    """A plate in a plain frame that grips it by its edge and throws a shadow on it.
+
+    Args:
+        blank: The painted plate.
+        sides: How far the frame goes beyond it to the left and to the right, in pixels.
+        upper: And above.
+        lower: And below.
+        rng: Where chance comes from.
+    """
+    height, width = blank.height, blank.width
+    framed = np.empty((height + upper + lower, width + 2 * sides, 3), np.uint8)
+    framed[:] = np.array(blank.around, np.uint8)
+    grip = round(height * rng.uniform(0.0, 0.025 if blank.is_wide else 0.06))
+    edge = min(grip, round(height * 0.015))
+    inner = blank.image[grip : height - grip, edge : width - edge]
+    framed[upper + grip : upper + height - grip, sides + edge : sides + width - edge] = inner
+    lip = framed[upper + grip : upper + grip + max(1, height // 40)]
+    lip[:] = lip * rng.uniform(0.4, 1.0)
+    return framed
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Lettering: characters of fonts, and stroke alphabets that no font has."""

@@ -1,0 +1,1 @@
+"""Plates painted flat: text, furniture and ground, each with where it stands."""

@@ -1,0 +1,1 @@
+"""Scenes: plates in a photograph, what stands beside them, light and camera."""

@@ -1,0 +1,1 @@
+"""Traps: images that a reader must not fall for."""
