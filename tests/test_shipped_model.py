@@ -1,4 +1,4 @@
-"""The model that ships: it is small, and reads the README's pictures where nothing else is."""
+"""The models that ship: small, and they read the README's pictures where nothing else is."""
 
 from __future__ import annotations
 
@@ -9,12 +9,18 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from dataset_tools.record import coco_of
 from sub_module.engine.infer import SHIPPED_MODEL, model_in_use
-from tests.standards import kr_standard
+from sub_module.plates.standards import load_standard
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLES = ROOT / "docs" / "samples"
+EUROPEAN = ROOT / "models" / "platenet-eu"
+EUROPEAN_SAMPLES = ROOT / "docs" / "samples_eu"
+# Of a standard: images that the README reads, and the options that it takes.
+READ = {"kr": (SAMPLES, []), "eu": (EUROPEAN_SAMPLES, ["--standard", "eu"])}
 
 
 def typed(home: Path, *arguments: str) -> str:
@@ -29,12 +35,14 @@ def typed(home: Path, *arguments: str) -> str:
     return done.stdout
 
 
-def test_it_reads_the_samples(tmp_path: Path) -> None:
-    images = sorted(SAMPLES.glob("*.jpg"))
+@pytest.mark.parametrize("name", READ)
+def test_it_reads_the_samples(name: str, tmp_path: Path) -> None:
+    samples, options = READ[name]
+    images = sorted(samples.glob("*.jpg"))
     began = time.monotonic()
-    rows = json.loads(typed(tmp_path / "home", "read", "--json", *map(str, images)))
+    rows = json.loads(typed(tmp_path / "home", "read", "--json", *options, *map(str, images)))
     assert time.monotonic() - began < 10, "a newcomer reads a plate within ten seconds"
-    coco = coco_of(SAMPLES, kr_standard())
+    coco = coco_of(samples, load_standard(name))
     names = {image["id"]: image["file_name"] for image in coco["images"]}
     wanted = sorted(
         (names[annotation["image_id"]], annotation["reading"]["layout"], reading)
@@ -50,9 +58,19 @@ def test_it_reads_the_samples(tmp_path: Path) -> None:
     assert len(found) >= 4
     assert found == wanted
     readme = (ROOT / "README.md").read_text()
-    shown = [text for name, _, text in found if f"read docs/samples/{name}" in readme]
+    shown = [text for file, _, text in found if f"read docs/{samples.name}/{file}" in readme]
     assert shown, "the README reads one of them"
     assert all(text in readme for text in shown)
+
+
+def test_traps_give_no_false_readings(tmp_path: Path) -> None:
+    traps = tmp_path / "traps"
+    config = ("--config", "plate_training_eu")
+    typed(tmp_path / "home", "dataset", "draw-traps", str(traps), *config, *("--num", "36"))
+    options = ("--standard", "eu", "--json")
+    tried = json.loads(typed(tmp_path / "home", "dataset", "try-traps", str(traps), *options))
+    assert tried["all"]["images"] == 36
+    assert tried["all"]["false_readings"] <= 1
 
 
 def test_it_is_evaluated_like_any_other(tmp_path: Path) -> None:
@@ -68,13 +86,15 @@ def test_a_deployed_model_comes_first(tmp_path: Path) -> None:
     assert model_in_use(tmp_path) == tmp_path / "models" / "current"
 
 
-def test_it_is_small_and_has_a_card() -> None:
-    files = [file for file in SHIPPED_MODEL.iterdir() if file.is_file()]
-    assert sum(file.stat().st_size for file in files) <= 9_000_000
-    card = (SHIPPED_MODEL / "README.md").read_text()
+@pytest.mark.parametrize(("model", "size"), [(SHIPPED_MODEL, 9_000_000), (EUROPEAN, 8_000_000)])
+def test_it_is_small_and_has_a_card(model: Path, size: int) -> None:
+    files = [file for file in model.iterdir() if file.is_file()]
+    assert sum(file.stat().st_size for file in files) <= size
+    card = (model / "README.md").read_text()
     for part in ("## Data", "## Training", "## Figures", "## What it cannot do"):
         assert part in card
 
 
-def test_its_settings_name_no_machine() -> None:
-    assert '"/' not in (SHIPPED_MODEL / "settings.json").read_text(), "no absolute path"
+@pytest.mark.parametrize("model", [SHIPPED_MODEL, EUROPEAN])
+def test_its_settings_name_no_machine(model: Path) -> None:
+    assert '"/' not in (model / "settings.json").read_text(), "no absolute path"

@@ -60,7 +60,7 @@ class _Candidate:
         self.image_index = image_index
         self.corners = corners
         self.heat = heat
-        self.plate_probability = 0.0
+        self.plate_probability = 1.0
         self.layout_index = 0
 
     @property
@@ -115,10 +115,9 @@ class PlateNetReader:
         Raises:
             ModelError: A graph is of another plate standard.
         """
-        candidates = self._detect(images)
+        candidates = self._without_doubles(self._detect(images))
         for _ in range(self._settings.num_refinements):
-            candidates = self._refine(images, candidates)
-        candidates = self._without_doubles(candidates)
+            candidates = self._without_doubles(self._refine(images, candidates))
         if self._settings.max_outside < 1:
             candidates = [
                 candidate
