@@ -255,6 +255,7 @@ def _read_pair(annotations: Path, standard: PlateStandard, label_file: str) -> F
             [shape.polygon for shape in annotation.shapes],
             [shape.group_id for shape in annotation.shapes],
             standard,
+            annotation.numbers,
         )
     except DataError as error:
         return _problems(label_file, error, path)

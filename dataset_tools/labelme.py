@@ -1,14 +1,15 @@
 """labelme's label files: reading, writing and checking them.
 
 An annotation set is a directory of images, each with a label file beside it that names it. Inside
-a label file only polygons and rectangles count; their labels are the classes of a plate standard.
+a label file only polygons and rectangles count; their labels are the classes of a plate standard,
+or `no_plate`: what a model takes for a plate, or might, and is to learn to leave alone.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PureWindowsPath
 from typing import Any, NamedTuple
@@ -30,6 +31,8 @@ _SLACK_PX = 2.0
 _MAX_NAME_BYTES = 255
 # The flag of a label file that labelme shows as a box to tick.
 _REVIEWED = "reviewed"
+# The label of what is no plate, in every standard.
+NO_PLATE = "no_plate"
 
 
 @dataclass(frozen=True)
@@ -60,9 +63,11 @@ class Annotation:
         image_name: Name of the image file, which lies beside the label file.
         width: Pixels, after the EXIF rotation.
         height: Pixels, after the EXIF rotation.
-        shapes: The labelled polygons.
+        shapes: The labelled polygons of plates.
         reviewed: Whether a person drew it or went through it; False: a model's proposal, of which
             the flag `reviewed` is not ticked yet.
+        no_plates: Polygons of what is no plate.
+        numbers: Places of `shapes` in the file, as messages name them; None: in order.
     """
 
     image_name: str
@@ -70,6 +75,8 @@ class Annotation:
     height: int
     shapes: tuple[Shape, ...]
     reviewed: bool = True
+    no_plates: tuple[Shape, ...] = ()
+    numbers: tuple[int, ...] | None = field(default=None, compare=False)
 
 
 def read_annotation(path: Path, standard: PlateStandard) -> Annotation:
@@ -109,7 +116,7 @@ def annotation_json(annotation: Annotation) -> str:
             "flags": {},
             "mask": None,
         }
-        for shape in annotation.shapes
+        for shape in (*annotation.shapes, *annotation.no_plates)
     ]
     return json.dumps(
         {
@@ -139,12 +146,15 @@ def _annotation(raw: Any, standard: PlateStandard) -> Annotation:
     if any(found.reasons for found in drawn):
         raise LabelError(_faults(drawn, size, standard))
     flags = raw.get("flags")
+    shapes = [Shape(str(d.label), d.points, d.group_id) for d in drawn]
     return Annotation(
         image_name=image_name,
         width=size[0],
         height=size[1],
-        shapes=tuple(Shape(str(d.label), d.points, d.group_id) for d in drawn),
+        shapes=tuple(shape for shape in shapes if shape.label != NO_PLATE),
         reviewed=not isinstance(flags, dict) or bool(flags.get(_REVIEWED, True)),
+        no_plates=tuple(shape for shape in shapes if shape.label == NO_PLATE),
+        numbers=tuple(i for i, shape in enumerate(shapes) if shape.label != NO_PLATE),
     )
 
 
@@ -182,7 +192,7 @@ def _drawn(raw: Any, size: tuple[int, int], standard: PlateStandard) -> _Drawn:
         return _Drawn(None, (), None, ["no JSON object"], True)
     reasons: list[str] = []
     label = raw.get("label")
-    if label not in standard.classes:
+    if label not in standard.classes and label != NO_PLATE:
         reasons.append(f"unknown label {label!r}")
         label = None
     group_id = raw.get("group_id")
@@ -238,11 +248,14 @@ def _faults(drawn: Sequence[_Drawn], size: tuple[int, int], standard: PlateStand
     for index, found in enumerate(drawn):
         name = f"shape {index}" if found.label is None else f"shape {index} ({found.label!r})"
         faults += [(index, f"{name}: {reason}") for reason in found.reasons]
+    numbers = [number for number, found in enumerate(drawn) if found.label != NO_PLATE]
+    of_plates = [drawn[number] for number in numbers]
     shapes = ImageShapes(
-        [found.label for found in drawn],
-        [_polygon(found.points, size) for found in drawn],
-        [found.group_id for found in drawn],
+        [found.label for found in of_plates],
+        [_polygon(found.points, size) for found in of_plates],
+        [found.group_id for found in of_plates],
         standard,
+        numbers,
     )
     # Where a shape lies because of wrong points is no fault of its own.
     faults += [fault for fault in shape_faults(shapes) if not drawn[fault[0]].is_misplaced]

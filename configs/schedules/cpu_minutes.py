@@ -54,6 +54,8 @@ train = dict(
         # Looks at places without a plate, for each.
         empty_crops_per_image=1,
         empty_strips_per_image=0,
+        # Looks at so many of what is labelled `no_plate`, for each.
+        no_plates_per_image=2,
         # Such a place is the one of so many random ones where brightness changes most from left to
         # right, as it does in text.
         empty_tries=1,

@@ -23,6 +23,8 @@ def coco_dict(
 ) -> dict[str, Any]:
     """The COCO dict of (file_name, image) pairs, with ids from 1.
 
+    An image has the outlines of what is no plate as `no_plates`, if any are labelled.
+
     Categories stand in the standard's order. Every annotation has the `plate_id` of its plate, the
     annotations of a plate follow each other (board, groups, characters in reading order), and a
     board's annotation also has the plate's `reading`.
@@ -31,7 +33,7 @@ def coco_dict(
     annotations: list[dict[str, Any]] = []
     for image_id, (file_name, image) in enumerate(images, start=1):
         size = image.annotation.width, image.annotation.height
-        coco_images.append(_image(image_id, file_name, *size))
+        coco_images.append(_image(image_id, file_name, *size, _no_plates(image)))
         first_id = len(annotations) + 1
         annotations += (
             {
@@ -61,6 +63,7 @@ class CocoEntry:
         height: Pixels.
         num_plates: Plates on it.
         annotations: A line for each annotation, as `_without_ids` writes it.
+        no_plates: Outlines of what is no plate, (x, y, x, y, ...) pixels.
     """
 
     file: str
@@ -68,13 +71,14 @@ class CocoEntry:
     height: int
     num_plates: int
     annotations: bytes
+    no_plates: tuple[tuple[float, ...], ...]
 
 
 def coco_entry(standard: PlateStandard, image: LabelledImage) -> CocoEntry:
     """What a `CocoWriter` takes of an image."""
     lines = "".join(_without_ids(*shape) for shape in _shapes(image, standard))
     size = image.annotation.width, image.annotation.height
-    return CocoEntry(image.file, *size, len(image.plates), lines.encode())
+    return CocoEntry(image.file, *size, len(image.plates), lines.encode(), _no_plates(image))
 
 
 class _Spooled(NamedTuple):
@@ -85,6 +89,7 @@ class _Spooled(NamedTuple):
     height: int
     start: int
     num_bytes: int
+    no_plates: tuple[tuple[float, ...], ...]
 
 
 class CocoWriter(AbstractContextManager["CocoWriter"]):
@@ -125,7 +130,7 @@ class CocoWriter(AbstractContextManager["CocoWriter"]):
             OSError: The disk is full.
         """
         place = self._spool_bytes, len(entry.annotations)
-        self._images.append(_Spooled(file_name, entry.width, entry.height, *place))
+        self._images.append(_Spooled(file_name, entry.width, entry.height, *place, entry.no_plates))
         self._spool_bytes += self._spool.write(entry.annotations)
         self.num_plates += entry.num_plates
 
@@ -137,7 +142,9 @@ class CocoWriter(AbstractContextManager["CocoWriter"]):
             _write_joined(
                 file,
                 (
-                    json.dumps(_image(i, image.file_name, image.width, image.height))
+                    json.dumps(
+                        _image(i, image.file_name, image.width, image.height, image.no_plates)
+                    )
                     for i, image in enumerate(self._images, start=1)
                 ),
             )
@@ -186,8 +193,21 @@ def _categories(standard: PlateStandard) -> list[dict[str, Any]]:
     return [{"id": i, "name": label} for label, i in _category_ids(standard).items()]
 
 
-def _image(image_id: int, file_name: str, width: int, height: int) -> dict[str, Any]:
-    return {"id": image_id, "file_name": file_name, "width": width, "height": height}
+def _image(
+    image_id: int,
+    file_name: str,
+    width: int,
+    height: int,
+    no_plates: tuple[tuple[float, ...], ...],
+) -> dict[str, Any]:
+    image = {"id": image_id, "file_name": file_name, "width": width, "height": height}
+    return {**image, "no_plates": no_plates} if no_plates else image
+
+
+def _no_plates(image: LabelledImage) -> tuple[tuple[float, ...], ...]:
+    return tuple(
+        tuple(shape.polygon.round(2).ravel().tolist()) for shape in image.annotation.no_plates
+    )
 
 
 def _shapes(

@@ -38,7 +38,8 @@ class PlateImage:
         readings: Its plates.
         characters: For each reading its (character, polygon) pairs in reading order; a polygon
             is (N, 2) pixels.
-        shapes: The (class label, polygon) pairs of everything labelled: boards, groups, characters.
+        shapes: The (class label, polygon) pairs of plates: boards, groups, characters.
+        no_plates: (N, 2) polygons of what is no plate and is easily taken for one.
     """
 
     image_id: int
@@ -48,6 +49,7 @@ class PlateImage:
     readings: tuple[PlateReading, ...]
     characters: tuple[tuple[Character, ...], ...]
     shapes: tuple[Shape, ...]
+    no_plates: tuple[NDArray[np.float32], ...] = ()
 
 
 def load_plate_images(coco_file: Path, standard: PlateStandard) -> list[PlateImage]:
@@ -113,6 +115,10 @@ def plate_images_of(
             readings=tuple(reading for reading, _ in plates.get(image["id"], {}).values()),
             characters=tuple(tuple(c) for _, c in plates.get(image["id"], {}).values()),
             shapes=tuple(shapes.get(image["id"], ())),
+            no_plates=tuple(
+                np.array(outline, np.float32).reshape(-1, 2)
+                for outline in image.get("no_plates", ())
+            ),
         )
         for image in coco["images"]
     ]

@@ -54,6 +54,7 @@ def assemble_plates(
     polygons: Sequence[Array],
     group_ids: Sequence[int | None],
     standard: PlateStandard,
+    numbers: Sequence[int] | None = None,
 ) -> list[LabelledPlate]:
     """Assemble an image's shapes into plates, one a board, in the order of the boards.
 
@@ -65,12 +66,13 @@ def assemble_plates(
         polygons: For each shape its (N, 2) points, pixels of the image.
         group_ids: For each shape a number that the shapes of one plate share, or None.
         standard: Gives the classes their meaning.
+        numbers: What messages call each shape; None: they count from 0.
 
     Raises:
         LabelError: Shapes that cannot be, all of them (`shape_faults` says which). The message
             names the shape, not the file.
     """
-    shapes = ImageShapes(labels, polygons, group_ids, standard)
+    shapes = ImageShapes(labels, polygons, group_ids, standard, numbers)
     plates = _plates(shapes)
     if plates is None:
         raise LabelError([line for _, line in shape_faults(shapes)])

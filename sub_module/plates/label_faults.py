@@ -47,9 +47,14 @@ def shape_faults(shapes: ImageShapes) -> list[tuple[int, str]]:
     excuse what may be missing because of them.
     """
     classes = shapes.standard.classes
+    found = sorted(_faults(shapes), key=lambda fault: fault[0])
+    numbers = shapes.numbers
     return [
-        (i, f"{shapes.name(i) if shapes.labels[i] in classes else f'shape {i}'}: {reason}")
-        for i, reason in sorted(_faults(shapes), key=lambda fault: fault[0])
+        (
+            numbers[i],
+            f"{shapes.name(i) if shapes.labels[i] in classes else f'shape {numbers[i]}'}: {reason}",
+        )
+        for i, reason in found
     ]
 
 

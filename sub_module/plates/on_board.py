@@ -83,6 +83,7 @@ class ImageShapes:
         polygons: For each shape its (N, 2) points, pixels of the image; None where unknown.
         group_ids: For each shape a number that the shapes of one plate share, or None.
         standard: Gives the classes their meaning.
+        numbers: What messages call each shape.
         boards: Indices of the boards whose polygons are known.
     """
 
@@ -92,6 +93,7 @@ class ImageShapes:
         polygons: Sequence[Array | None],
         group_ids: Sequence[int | None],
         standard: PlateStandard,
+        numbers: Sequence[int] | None = None,
     ) -> None:
         """Take shapes as they are; see the attributes."""
         self.labels = labels
@@ -99,6 +101,7 @@ class ImageShapes:
         self.polygons = [np.full((1, 2), np.nan) if p is None else p for p in polygons]
         self.group_ids = group_ids
         self.standard = standard
+        self.numbers = range(len(labels)) if numbers is None else numbers
         self.boards = [
             index
             for index, (label, polygon) in enumerate(zip(labels, polygons, strict=True))
@@ -107,7 +110,7 @@ class ImageShapes:
 
     def name(self, index: int) -> str:
         """A shape as messages name it."""
-        return f"shape {index} ({self.labels[index]!r})"
+        return f"shape {self.numbers[index]} ({self.labels[index]!r})"
 
     @cached_property
     def middles(self) -> Array:

@@ -6,8 +6,16 @@ import json
 
 import pytest
 from labelme._label_file import LabelFile
+from PIL import Image
 
-from dataset_tools.labelme import Annotation, Shape, annotation_json, read_annotation
+from dataset_tools.labelme import (
+    NO_PLATE,
+    Annotation,
+    Shape,
+    annotation_json,
+    read_annotation,
+)
+from dataset_tools.validation import validate
 from sub_module.errors import DataError, LabelError
 from tests.factories import affine, draw_plate, write_pair, write_set
 from tests.standards import tiny_standard
@@ -40,6 +48,27 @@ def test_annotation_survives_the_file(tmp_path):
     )
     assert _read(tmp_path, annotation_json(annotation)) == annotation
     assert annotation_json(annotation) == annotation_json(annotation)
+
+
+def test_what_is_no_plate_is_labelled_in_any_standard(tmp_path):
+    window = Shape(NO_PLATE, ((1.0, 2.0), (30.0, 4.0), (20.0, 25.0)), None)
+    annotation = Annotation("a.jpg", 64, 48, (), no_plates=(window,))
+    assert _read(tmp_path, annotation_json(annotation)) == annotation
+
+
+def test_faults_count_shapes_as_the_file_does(tmp_path):
+    """A character without a board is the second shape, after what is no plate."""
+    window = {"label": NO_PLATE, "points": [[1, 2], [30, 4], [20, 25]], "shape_type": "polygon"}
+    stray = {"label": "w", "points": [[1, 2], [30, 4], [20, 25]], "shape_type": "polygon"}
+    raw = json.loads(annotation_json(Annotation("a.jpg", 64, 48, ())))
+    (tmp_path / "a.json").write_text(json.dumps(raw | {"shapes": [window, stray]}))
+    Image.new("RGB", (64, 48)).save(tmp_path / "a.jpg")
+    (problem,) = validate(tmp_path, tiny_standard()).problems
+    assert problem.reason.startswith("shape 1 ('w')")
+    flat = window | {"points": [[1, 2], [30, 4]]}
+    (tmp_path / "a.json").write_text(json.dumps(raw | {"shapes": [flat]}))
+    (problem,) = validate(tmp_path, tiny_standard()).problems
+    assert problem.reason == "shape 0 ('no_plate'): its polygon has 2 points, it needs 3 or more"
 
 
 def test_coordinates_are_rounded():

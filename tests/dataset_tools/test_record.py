@@ -15,10 +15,18 @@ from pycocotools.coco import COCO
 
 from dataset_tools import parallel
 from dataset_tools.annotations import read_set
+from dataset_tools.labelme import NO_PLATE, Shape
 from dataset_tools.record import coco_of, record
 from dataset_tools.record.coco import coco_dict
 from sub_module.errors import ConfigError, DataError
-from tests.factories import affine, draw_plate, random_characters, write_pair, write_set
+from tests.factories import (
+    DrawnPlate,
+    affine,
+    draw_plate,
+    random_characters,
+    write_pair,
+    write_set,
+)
 from tests.standards import REPOSITORY, kr_standard, tiny_standard
 
 SETTINGS = {"split": {"train": 0.6, "val": 0.2, "test": 0.2}}
@@ -85,7 +93,8 @@ def test_area_and_box_come_from_the_polygon(tmp_path):
 def test_streamed_files_are_the_json_of_the_whole(tmp_path, monkeypatch):
     standard = tiny_standard()
     write_set(tmp_path / "set", standard, 40)
-    write_pair(tmp_path / "set", "empty", [])
+    gap = Shape(NO_PLATE, ((1.0, 2.0), (30.0, 2.0), (20.0, 25.0)), None)
+    write_pair(tmp_path / "set", "empty", [DrawnPlate((gap,), "", "", gap.points)])
     # Label files come in another order than their images: the first names the last image.
     (tmp_path / "set" / "000039.json").rename(tmp_path / "set" / "00000.json")
     # One image has two label files, of which the first counts.

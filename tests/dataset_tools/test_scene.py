@@ -15,7 +15,7 @@ from dataset_tools.draw.scenes import effects, negatives
 from dataset_tools.draw.scenes.boards import paint_board
 from dataset_tools.draw.scenes.pose import paste, posed
 from dataset_tools.draw.scenes.scene import draw_scene
-from dataset_tools.labelme import Annotation
+from dataset_tools.labelme import NO_PLATE, Annotation
 from sub_module.plates.geometry import region_corners, side_lengths
 from tests.standards import kr_standard
 from tests.sub_module.small import CONFIGS, DATASET
@@ -70,7 +70,7 @@ def test_what_stands_beside_plates_changes_no_label() -> None:
     for seed in range(2):
         plain, annotation = _scene(seed)
         full, same = _scene(seed, **EVERYTHING)
-        assert same == annotation
+        assert same.shapes == annotation.shapes
         assert full.shape == plain.shape
         assert not np.array_equal(full, plain)
         again, _ = _scene(seed, **EVERYTHING)
@@ -143,11 +143,24 @@ def test_hard_negatives_are_drawn_and_spare_plates(kind: Any) -> None:
         image, rng = _photo().copy(), np.random.default_rng(seed)
         # Cars without a plate are drawn only where there is no labelled one.
         taken = [] if kind is negatives._car_without_plate else [corners]
-        kind(negatives._Scene(image, taken, KR, settings), rng)
-        changed += not np.array_equal(image, _photo())
+        outlines = kind(negatives._Scene(image, taken, KR, settings), rng)
+        has_changed = not np.array_equal(image, _photo())
+        changed += has_changed
+        # The bars of a screen look like no plate.
+        assert bool(outlines) == (has_changed and kind is not negatives._screen)
         if taken:
             assert np.array_equal(image[180:230, 250:420], _photo()[180:230, 250:420])
     assert changed >= 4
+
+
+def test_hard_negatives_are_labelled_within_the_image() -> None:
+    labelled = [shape for seed in range(8) for shape in _scene(seed, hard_negatives=6)[1].no_plates]
+    assert len(labelled) > 8
+    for shape in labelled:
+        assert shape.label == NO_PLATE
+        assert (shape.polygon >= 0).all()
+        assert (shape.polygon <= (640, 480)).all()
+    assert not any(_scene(seed)[1].no_plates for seed in range(4))
 
 
 def test_layouts_are_drawn_by_weight_and_no_plate_is_too_narrow() -> None:

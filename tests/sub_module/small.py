@@ -28,6 +28,7 @@ SAMPLES: dict[str, Any] = {
     "empty_crops_per_image": 1,
     "empty_strips_per_image": 0,
     "empty_tries": 1,
+    "no_plates_per_image": 2,
     "turned_crops": 0.0,
     "turned_strips": 0.0,
     "crop_jitter": 0.1,

@@ -1,6 +1,6 @@
 """What is easily taken for a plate and is none: each kind was, by a detector, or looks like one.
 
-Nothing drawn here is labelled.
+Each gives the outlines of what it drew, which are labelled `no_plate`.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def draw_hard_negative(
     standard: PlateStandard,
     settings: Mapping[str, Any],
     rng: np.random.Generator,
-) -> None:
+) -> list[Polygon]:
     """Draw one thing that is no plate, or a plate that must not be read, into an image, in place.
 
     Nothing is drawn where no place is free.
@@ -82,23 +82,26 @@ def draw_hard_negative(
         standard: Whose plates may be cut off, mirrored and upside down.
         settings: `dataset.draw`.
         rng: Where chance comes from.
+
+    Returns:
+        (4, 2) corners of what could be taken for a plate, pixels; they may lie outside.
     """
-    kinds, weights = zip(*_KINDS, strict=True)
-    kind = kinds[int(rng.choice(len(kinds), p=np.array(weights) / sum(weights)))]
-    kind(_Scene(image, taken, standard, settings), rng)
+    weights = np.array([weight for _, weight in _KINDS])
+    kind, _ = _KINDS[int(rng.choice(len(_KINDS), p=weights / weights.sum()))]
+    return kind(_Scene(image, taken, standard, settings), rng)
 
 
 def _grey(low: float, high: float, rng: np.random.Generator) -> NDArray[np.float64]:
     return np.array(varied_grey(low, high, 6, rng))
 
 
-def _window_gap(scene: _Scene, rng: np.random.Generator) -> None:
+def _window_gap(scene: _Scene, rng: np.random.Generator) -> list[Polygon]:
     """A bright gap in something dark, with dark shapes in it, as wide as a plate."""
     aspect = rng.uniform(1.3, 6.5)
     room = (rng.uniform(1.1, 2.2), rng.uniform(1.2, 3.5))
     corners = scene.random_place(aspect, rng, room)
     if corners is None:
-        return
+        return []
     plane = Plane.through(scene.image, corners, 1.0, 1 / aspect)
     around = _grey(5, 90, rng)
     if rng.random() < 0.75:
@@ -121,6 +124,7 @@ def _window_gap(scene: _Scene, rng: np.random.Generator) -> None:
                      rng.normal(0, 0.01))  # fmt: skip
         plane.fill(shape, np.clip(around + rng.uniform(0, 50), 0, 255))
     plane.light(blob(0, 0, 0.5, 0.5 / aspect, 8.0), rng.uniform(0.7, 1.15, (3, 5)))
+    return [corners]
 
 
 def _bright_view(image: Image, aspect: float, rng: np.random.Generator) -> Image:
@@ -134,12 +138,13 @@ def _bright_view(image: Image, aspect: float, rng: np.random.Generator) -> Image
     return as_image(bright)
 
 
-def _lamp(scene: _Scene, rng: np.random.Generator) -> None:
+def _lamp(scene: _Scene, rng: np.random.Generator) -> list[Polygon]:
     """A lamp: a bright or red glass with ribs and bulbs."""
     aspect = rng.uniform(0.9, 5.0)
-    plane = _plane_at(scene, aspect, rng, (1.12, 1.16))
-    if plane is None:
-        return
+    corners = scene.random_place(aspect, rng, (1.12, 1.16))
+    if corners is None:
+        return []
+    plane = Plane.through(scene.image, corners, 1.0, 1 / aspect)
     glass = np.array([(235.0, 235, 225), (200.0, 25, 30), (240.0, 150, 30), (250.0, 245, 200)])
     colour = np.clip(pick(glass, rng) * rng.uniform(0.6, 1.05), 0, 255)
     square = rng.uniform(2, 8)
@@ -152,14 +157,16 @@ def _lamp(scene: _Scene, rng: np.random.Generator) -> None:
         radius = rng.uniform(0.1, 0.35) / aspect
         plane.fill(blob(rng.uniform(-0.35, 0.35), 0, radius, radius, 2.0), _grey(200, 255, rng))
     plane.light(blob(0, 0, 0.5, 0.5 / aspect, square), rng.uniform(0.6, 1.3, (3, 4)))
+    return [corners]
 
 
-def _slots(scene: _Scene, rng: np.random.Generator) -> None:
+def _slots(scene: _Scene, rng: np.random.Generator) -> list[Polygon]:
     """A grille, a vent or a row of bars: strokes at equal distances on a panel."""
     aspect = rng.uniform(1.5, 6.0)
-    plane = _plane_at(scene, aspect, rng)
-    if plane is None:
-        return
+    corners = scene.random_place(aspect, rng)
+    if corners is None:
+        return []
+    plane = Plane.through(scene.image, corners, 1.0, 1 / aspect)
     panel, bar = _grey(10, 250, rng), _grey(10, 250, rng)
     plane.fill(blob(0, 0, 0.5, 0.5 / aspect, rng.uniform(4, 12)), panel)
     is_upright = rng.random() < 0.6
@@ -169,36 +176,40 @@ def _slots(scene: _Scene, rng: np.random.Generator) -> None:
         ends = [(at, -0.33), (at, 0.33)] if is_upright else [(-0.4, at), (0.4, at)]
         plane.line(np.array(ends) / (1, aspect), bar, thickness)
     plane.light(blob(0, 0, 0.5, 0.5 / aspect, 8.0), rng.uniform(0.6, 1.2, (3, 5)))
+    return [corners]
 
 
-def _car_without_plate(scene: _Scene, rng: np.random.Generator) -> None:
+def _car_without_plate(scene: _Scene, rng: np.random.Generator) -> list[Polygon]:
     """A car with an empty place for its plate; where there is a labelled plate, none."""
     corners = scene.random_place(rng.uniform(3.9, 5.3), rng)
-    if corners is not None and not scene.taken:
-        draw_car(scene.image, corners, rng)
-        if rng.random() < 0.4:
-            blank = np.full((24, 110, 3), rng.uniform(20, 250), np.uint8)
-            paste(scene.image, blank, corners, 1.0)
+    if corners is None or scene.taken:
+        return []
+    draw_car(scene.image, corners, rng)
+    if rng.random() < 0.4:
+        blank = np.full((24, 110, 3), rng.uniform(20, 250), np.uint8)
+        paste(scene.image, blank, corners, 1.0)
+    return [corners]
 
 
-def _sign(scene: _Scene, rng: np.random.Generator) -> None:
-    _put_flat(scene, paint_sign(scene.settings["fonts"], rng), rng)
+def _sign(scene: _Scene, rng: np.random.Generator) -> list[Polygon]:
+    return _put_flat(scene, paint_sign(scene.settings["fonts"], rng), rng)
 
 
-def _board(scene: _Scene, rng: np.random.Generator) -> None:
-    _put_flat(scene, paint_board(scene.standard, scene.settings, rng), rng)
+def _board(scene: _Scene, rng: np.random.Generator) -> list[Polygon]:
+    return _put_flat(scene, paint_board(scene.standard, scene.settings, rng), rng)
 
 
-def _caption(scene: _Scene, rng: np.random.Generator) -> None:
+def _caption(scene: _Scene, rng: np.random.Generator) -> list[Polygon]:
     """Date and time, burnt into a corner."""
     mask = timestamp(scene.size, rng)
     height, width = mask.shape
     room = np.array(scene.size) - (width, height)
     if (room <= 4).any():
-        return
+        return []
     x, y = (rng.integers(0, 2, 2) * 0.94 * room + 0.03 * room * rng.random()).astype(int)
-    if not scene.is_free(region_corners((x, y, x + width, y + height))):
-        return
+    corners = region_corners((x, y, x + width, y + height))
+    if not scene.is_free(corners):
+        return []
     region = scene.image[y : y + height, x : x + width]
     if rng.random() < 0.35:
         region[:] = rng.integers(0, 60)
@@ -207,9 +218,10 @@ def _caption(scene: _Scene, rng: np.random.Generator) -> None:
         region[:] = (region * (1 - edge[..., None] / 255.0)).astype(np.uint8)
     ink = np.array([(255, 255, 255), (255, 240, 60), (250, 160, 40), (90, 255, 90)])
     lay_ink(region, mask, pick(ink, rng))
+    return [np.asarray(corners, np.float64)]
 
 
-def _screen(scene: _Scene, rng: np.random.Generator) -> None:
+def _screen(scene: _Scene, rng: np.random.Generator) -> list[Polygon]:
     """The bars of a telephone's screen, above and below, as in a screenshot."""
     width, height = scene.size
     for is_top in (True, False):
@@ -217,9 +229,11 @@ def _screen(scene: _Scene, rng: np.random.Generator) -> None:
         y = 0 if is_top else height - len(bar)
         if scene.is_free(region_corners((0, y, width, y + len(bar)))):
             scene.image[y : y + len(bar)] = bar
+    # As wide as the image: no plate looks like that.
+    return []
 
 
-def _cut_plate(scene: _Scene, rng: np.random.Generator) -> None:
+def _cut_plate(scene: _Scene, rng: np.random.Generator) -> list[Polygon]:
     """A plate of which part lies outside of the image."""
     plate = _any_plate(scene, rng)
     width, height = scene.size
@@ -230,26 +244,27 @@ def _cut_plate(scene: _Scene, rng: np.random.Generator) -> None:
     axis, is_far = int(rng.integers(2)), rng.random() < 0.5
     outside = rng.uniform(*_CUT) * extent[axis]
     at[axis] = (width, height)[axis] - extent[axis] + outside if is_far else -outside
-    _paste_free(scene, plate, corners - low + at, rng)
+    return _paste_free(scene, plate, corners - low + at, rng)
 
 
-def _mirrored_plate(scene: _Scene, rng: np.random.Generator) -> None:
+def _mirrored_plate(scene: _Scene, rng: np.random.Generator) -> list[Polygon]:
     """A plate seen in a mirror."""
-    _turned_plate(scene, [1, 0, 3, 2], rng)
+    return _turned_plate(scene, [1, 0, 3, 2], rng)
 
 
-def _upside_down_plate(scene: _Scene, rng: np.random.Generator) -> None:
+def _upside_down_plate(scene: _Scene, rng: np.random.Generator) -> list[Polygon]:
     """A plate turned by 180 degrees."""
-    _turned_plate(scene, [2, 3, 0, 1], rng)
+    return _turned_plate(scene, [2, 3, 0, 1], rng)
 
 
-def _turned_plate(scene: _Scene, order: list[int], rng: np.random.Generator) -> None:
+def _turned_plate(scene: _Scene, order: list[int], rng: np.random.Generator) -> list[Polygon]:
     plate = _any_plate(scene, rng)
     corners = posed(plate.board_shape, scene.settings, rng)
     room = np.array(scene.size) - (corners.max(0) - corners.min(0))
-    if (room > 0).all():
-        at = corners - corners.min(0) + rng.random(2) * room
-        _paste_free(scene, plate, at[order], rng)
+    if not (room > 0).all():
+        return []
+    at = corners - corners.min(0) + rng.random(2) * room
+    return _paste_free(scene, plate, at[order], rng)
 
 
 def _any_plate(scene: _Scene, rng: np.random.Generator) -> FlatPlate:
@@ -262,27 +277,23 @@ def _any_plate(scene: _Scene, rng: np.random.Generator) -> FlatPlate:
 
 def _paste_free(
     scene: _Scene, plate: FlatPlate, corners: Polygon, rng: np.random.Generator
-) -> None:
-    if scene.is_free(corners):
-        paste(scene.image, plate.image, corners, float(rng.uniform(0.6, 1.1)), plate.board)
+) -> list[Polygon]:
+    if not scene.is_free(corners):
+        return []
+    paste(scene.image, plate.image, corners, float(rng.uniform(0.6, 1.1)), plate.board)
+    return [corners]
 
 
-def _put_flat(scene: _Scene, flat: Image, rng: np.random.Generator) -> None:
+def _put_flat(scene: _Scene, flat: Image, rng: np.random.Generator) -> list[Polygon]:
     corners = scene.random_place(flat.shape[1] / flat.shape[0], rng)
-    if corners is not None:
-        paste(scene.image, flat, corners, float(rng.uniform(0.5, 1.1)))
-
-
-def _plane_at(
-    scene: _Scene, aspect: float, rng: np.random.Generator, room: tuple[float, float] = (1.0, 1.0)
-) -> Plane | None:
-    """A free plane whose unit is the width of what is drawn there."""
-    corners = scene.random_place(aspect, rng, room)
-    return None if corners is None else Plane.through(scene.image, corners, 1.0, 1 / aspect)
+    if corners is None:
+        return []
+    paste(scene.image, flat, corners, float(rng.uniform(0.5, 1.1)))
+    return [corners]
 
 
 # How often each is drawn beside the others.
-_KINDS: tuple[tuple[Callable[[_Scene, np.random.Generator], None], float], ...] = (
+_KINDS: tuple[tuple[Callable[[_Scene, np.random.Generator], list[Polygon]], float], ...] = (
     (_window_gap, 3.0),
     (_lamp, 1.5),
     (_slots, 1.5),

@@ -16,12 +16,15 @@ from sub_module.plates.geometry import (
     image_to_plate,
     map_points,
     plate_to_image,
+    region_corners,
     side_lengths,
 )
 
 _TRIES_TO_PLACE = 20
 # Between two plates.
 _MARGIN_PX = 6.0
+# Less of something is not seen.
+_MIN_VISIBLE_PX = 64.0
 
 
 def place(
@@ -122,3 +125,18 @@ def paste(
     alpha *= gain
     mixed += warped * alpha
     region[:] = np.clip(mixed, 0, 255, out=mixed).astype(np.uint8)
+
+
+def within_image(corners: Polygon, image_size: tuple[int, int]) -> Polygon | None:
+    """The part of a convex quadrangle that lies in an image; None where there is next to none.
+
+    Args:
+        corners: (4, 2) pixels.
+        image_size: (width, height) in pixels.
+
+    Returns:
+        (n, 2) pixels, n at least 3.
+    """
+    border = region_corners((0, 0, *image_size))
+    area, part = cv2.intersectConvexConvex(corners.astype(np.float32), border)
+    return None if area < _MIN_VISIBLE_PX else np.asarray(part[:, 0], np.float64)

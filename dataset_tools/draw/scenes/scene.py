@@ -18,9 +18,9 @@ from dataset_tools.draw.scenes.cars import draw_car
 from dataset_tools.draw.scenes.distractors import draw_distractor
 from dataset_tools.draw.scenes.negatives import draw_hard_negative
 from dataset_tools.draw.scenes.photos import crop_background, paste_patch
-from dataset_tools.draw.scenes.pose import paste, place, to_image
+from dataset_tools.draw.scenes.pose import paste, place, to_image, within_image
 from dataset_tools.draw.scenes.street import draw_street
-from dataset_tools.labelme import Annotation, Shape
+from dataset_tools.labelme import NO_PLATE, Annotation, Shape
 from sub_module.plates import Layout, PlateStandard
 from sub_module.plates.geometry import side_lengths
 
@@ -60,10 +60,11 @@ def draw_scene(
     on_cars = _draw_cars(image, taken, settings, own_generator(rng, "cars"))
     for _ in range(int(rng.integers(settings["max_distractors"] + 1))):
         draw_distractor(image, taken, settings["fonts"], rng)
+    no_plates: list[Polygon] = []
     if settings["hard_negatives"] > 0:
         negatives_rng = own_generator(rng, "hard_negatives")
         for _ in range(int(negatives_rng.integers(settings["hard_negatives"] + 1))):
-            draw_hard_negative(image, taken, standard, settings, negatives_rng)
+            no_plates += draw_hard_negative(image, taken, standard, settings, negatives_rng)
     for (plate, corners), on_car in zip(plates, on_cars, strict=True):
         # Chance goes the same way with a car, whose own panel the plate is mounted on.
         panel = _random_panel(corners, rng)
@@ -77,7 +78,9 @@ def draw_scene(
         for number, (plate, corners) in enumerate(plates)
         for label, polygon in zip(plate.labels, plate.polygons, strict=True)
     ]
-    return image, Annotation(image_name, width, height, tuple(shapes))
+    inside = (within_image(polygon, (width, height)) for polygon in no_plates)
+    not_labelled = tuple(Shape(NO_PLATE, _points(p), None) for p in inside if p is not None)
+    return image, Annotation(image_name, width, height, tuple(shapes), no_plates=not_labelled)
 
 
 def _random_plate(

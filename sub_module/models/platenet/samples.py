@@ -24,9 +24,12 @@ from sub_module.plates import PlateStandard
 from sub_module.plates.geometry import (
     UNIT_SQUARE,
     Corners,
+    by_uprightness,
     image_to_plate,
     map_points,
     plate_to_image,
+    quadrangle,
+    rectangle_around,
     side_lengths,
 )
 from sub_module.plates.standard import PlateBox
@@ -119,6 +122,7 @@ class PlateTrainingSet(Dataset[dict[str, Any]]):
                 layouts.append(names.index(reading.layout))
                 plates.append(1.0)
         regions = [empty.draw(rng) for _ in range(self._settings["empty_crops_per_image"])]
+        regions += self._no_plates(record, "crop", rng)
         for region in [*regions, *self._turned(truths, "crop", rng)]:
             if region is not None:
                 crops.append(self._crop(image, region))
@@ -161,9 +165,10 @@ class PlateTrainingSet(Dataset[dict[str, Any]]):
                     labels.append(column_labels(inside, self._sizes.columns))
         layouts = [self._standard.layout(reading.layout) for reading in record.readings]
         without_text = list(zip(self._turned(truths, "strip", rng), layouts, strict=True))
-        for _ in range(self._settings["empty_strips_per_image"]):
+        places = [empty.draw(rng) for _ in range(self._settings["empty_strips_per_image"])]
+        for place in [*places, *self._no_plates(record, "strip", rng)]:
             layout = self._standard.layouts[rng.integers(len(self._standard.layouts))]
-            without_text.append((empty.draw(rng), layout))
+            without_text.append((place, layout))
         for place, layout in without_text:
             if place is not None:
                 margin = self._margin(rng)
@@ -195,6 +200,23 @@ class PlateTrainingSet(Dataset[dict[str, Any]]):
     def _jittered(self, truth: Corners, look: str, rng: np.random.Generator) -> Corners:
         amount = np.asarray(self._settings[f"{look}_jitter"], float)
         return jitter(truth, amount * rng.random(), rng)
+
+    def _no_plates(
+        self, record: PlateImage, look: str, rng: np.random.Generator
+    ) -> list[Corners | None]:
+        """Some of what is labelled as no plate, as a detector would point at it."""
+        count = min(self._settings["no_plates_per_image"], len(record.no_plates))
+        if not count:
+            return []
+        chosen = rng.choice(len(record.no_plates), count, replace=False)
+        polygons = [record.no_plates[int(index)] for index in chosen]
+        quads = [quadrangle(polygon) for polygon in polygons]
+        around = [
+            rectangle_around(polygon) if quad is None else quad
+            for polygon, quad in zip(polygons, quads, strict=True)
+        ]
+        upright = [np.asarray(by_uprightness(corners)[0], np.float32) for corners in around]
+        return [self._jittered(corners, look, rng) for corners in upright]
 
     def _turned(
         self, truths: Sequence[Corners], look: str, rng: np.random.Generator

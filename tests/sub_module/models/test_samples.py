@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from dataset_tools.labelme import NO_PLATE, Annotation, Shape, annotation_json
+from dataset_tools.record import coco_of
 from sub_module.errors import ConfigError
 from sub_module.models.platenet.empty_regions import EmptyRegions
 from sub_module.models.platenet.losses import IGNORED
@@ -133,6 +137,28 @@ def test_places_without_a_plate_are_busy_ones() -> None:
         assert all((r[0] > plate[2]).any() or (r[2] < plate[0]).any() for r in found)
     assert np.mean(np.array(lefts[8]) > 300) > 0.9
     assert np.mean(np.array(lefts[1]) > 300) < 0.7
+
+
+def test_what_is_labelled_as_no_plate_is_learnt_as_none(tmp_path: Path) -> None:
+    """Through the record step: a triangle, and a board that hangs upside down."""
+    standard = tiny_standard()
+    triangle = ((20.0, 20.0), (80.0, 20.0), (50.0, 60.0))
+    board = ((200.0, 180.0), (100.0, 180.0), (100.0, 140.0), (200.0, 140.0))
+    shapes = tuple(Shape(NO_PLATE, points, None) for points in (triangle, board))
+    Image.new("RGB", (320, 240)).save(tmp_path / "a.jpg")
+    annotation = Annotation("a.jpg", 320, 240, (), no_plates=shapes)
+    (tmp_path / "a.json").write_text(annotation_json(annotation))
+    coco_file = tmp_path / "set.json"
+    coco_file.write_text(json.dumps(coco_of(tmp_path, standard)))
+    sizes = InputSizes.from_config(SIZES)
+    settings = {**SAMPLES, "empty_crops_per_image": 0, "crop_jitter": 0.0}
+    sample = PlateTrainingSet(coco_file, standard, sizes, settings)[0]
+    assert sample["is_plate"].tolist() == [0, 0]
+    assert (sample["layouts"] == IGNORED).all()
+    assert len(sample["strips"]) >= 2
+    assert (sample["labels"] == 0).all()
+    none = PlateTrainingSet(coco_file, standard, sizes, {**settings, "no_plates_per_image": 0})[0]
+    assert len(none["crops"]) == len(none["strips"]) == 0
 
 
 def test_plates_that_are_turned_or_mirrored_are_no_text_and_no_plate(tmp_path: Path) -> None:
