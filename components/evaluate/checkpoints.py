@@ -82,7 +82,8 @@ def _described(path: Path, standard: PlateStandard) -> Candidate:
     from sub_module.engine.checkpoint import load_checkpoint, load_model
 
     model = load_model(path)
-    if model.standard != standard:
+    # How plates are drawn, and grammars, matter to no checkpoint.
+    if model.standard.fingerprint != standard.fingerprint:
         raise ModelError(
             f"{path}: reads plates of the standard {model.standard.name} "
             f"({model.standard.fingerprint}), not {standard.name} ({standard.fingerprint})"

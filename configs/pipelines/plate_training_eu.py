@@ -1,4 +1,4 @@
-"""The platenet that ships in `models/platenet-eu/`: Latin-script plates, learnt from drawings.
+"""The main job for Latin-script plates: a reader of photographs, learnt from drawings alone.
 
 About an hour on two cores. `plate_training_eu_gpu` is the longer recipe for a GPU.
 """

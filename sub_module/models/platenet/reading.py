@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sub_module.datasets.letterbox import fit_scale, letterbox
 from sub_module.datasets.rectify import rectify
 from sub_module.errors import ModelError
+from sub_module.metrics.calibration import calibrated
 from sub_module.models.platenet.decode import RowTexts, decode_peaks, decode_rows
 from sub_module.models.platenet.inputs import STRIDE, InputSizes, enlarged
 from sub_module.models.platenet.settings import ReadingSettings
@@ -37,8 +38,6 @@ Image = NDArray[np.uint8]
 GRAPHS = ("detect", "refine", "read")
 # Smaller quadrangles hold no text.
 _MIN_AREA_PX = 16.0
-# A score is held away from 0 and 1 by this before its odds are taken.
-_DOUBT = 1e-6
 
 
 def build(
@@ -258,23 +257,18 @@ class PlateNetReader:
                     sureness[n] *= chosen.shares[n]
         agreement = text.agreeing / len(settings.margins)
         score = candidate.plate_probability * agreement * float(sureness.prod())
+        if settings.calibration is not None:
+            score = float(calibrated(score, *settings.calibration))
         reading = PlateReading.from_slots(
             layout,
             candidate.box,
             candidate.corners,
             characters,
-            score if settings.calibration is None else calibrated(score, *settings.calibration),
+            score,
         )
         if chosen is None:
             return reading
         return replace(reading, raw="".join(c or "" for c in raw), grammar=chosen.grammar)
-
-
-def calibrated(score: float, slope: float, offset: float) -> float:
-    """A score whose log odds are stretched and moved, so that it is right as often as it says."""
-    held = min(max(score, _DOUBT), 1 - _DOUBT)
-    odds = slope * float(np.log(held / (1 - held))) + offset
-    return float(1 / (1 + np.exp(-odds)))
 
 
 def _share_outside(corners: Corners, image: Image) -> float:

@@ -13,8 +13,8 @@ from sub_module.engine.checkpoint import build_model
 from sub_module.engine.infer import SHIPPED_MODEL, load_detector
 from sub_module.errors import ConfigError, ModelError
 from sub_module.export.runtime import OnnxDetector
+from sub_module.metrics.calibration import calibrated
 from sub_module.models.platenet.decode import RowTexts
-from sub_module.models.platenet.reading import calibrated
 from sub_module.models.platenet.settings import ReadingSettings
 from sub_module.models.platenet.vote import vote
 from sub_module.models.reader import Reader, build_reader, what_is_missing
