@@ -21,3 +21,5 @@ model["reading"].update(
     min_agreeing=2,
     min_characters=4,
 )
+# Signs, words and screens are many more than plates.
+model["loss_weights"].update(is_plate=1.0)

@@ -41,6 +41,8 @@ _TURNS = ([2, 3, 0, 1], [1, 0, 3, 2], [3, 2, 1, 0])
 # Of narrower plates nobody could tell which way round they are.
 _MIN_TURNED_PX = 70.0
 _GREY_LEVELS = np.arange(256) / 255
+# Beyond so many standard deviations, jitter would turn a quadrangle inside out.
+_MOST_DEVIATIONS = 1.75
 
 
 class PlateTrainingSet(Dataset[dict[str, Any]]):
@@ -242,12 +244,15 @@ def jitter(
     Args:
         corners: (4, 2) pixels.
         amount: Standard deviation of the shift, as a share of the plate's width and height, or one
-            (2,) for each.
+            (2,) for each; up to 0.3 the quadrangle stays convex.
         rng: Where chance comes from.
     """
+
+    def chance(*shape: int) -> NDArray[np.floating]:
+        return np.clip(rng.standard_normal(shape), -_MOST_DEVIATIONS, _MOST_DEVIATIONS) * amount
+
     unit = UNIT_SQUARE - 0.5
-    bent = unit * np.exp(rng.normal(0, amount, 2)) + rng.normal(0, amount, 2)
-    bent = bent + rng.normal(0, amount * 0.4, (4, 2)) + 0.5
+    bent = unit * np.exp(chance(2)) + chance(2) + 0.4 * chance(4, 2) + 0.5
     return map_points(plate_to_image(corners), bent.astype(np.float32))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -84,6 +85,13 @@ def test_jitter_may_be_larger_in_one_direction() -> None:
     moved = jitter(corners, np.array([0.0, 0.2]), np.random.default_rng(0))
     assert moved[:, 0] == pytest.approx(corners[:, 0], abs=1e-3)
     assert np.abs(moved[:, 1] - corners[:, 1]).max() > 1
+
+
+def test_the_largest_jitter_of_the_recipes_keeps_quadrangles_convex() -> None:
+    corners, rng = region_corners((0, 0, 100, 22)), np.random.default_rng(0)
+    for _ in range(5000):
+        moved = jitter(corners, np.array([0.18, 0.3]), rng)
+        assert cv2.isContourConvex(moved) and cv2.contourArea(moved, oriented=True) > 0
 
 
 def test_a_crop_shows_as_much_of_the_surroundings_as_it_is_told() -> None:
