@@ -33,6 +33,9 @@ model = dict(
         min_agreeing=1,
         # Shorter texts are dropped.
         min_characters=1,
+        # A plate that is so many times as legible upside down or mirrored is dropped; None: nobody
+        # looks.
+        max_turned=None,
         # Share of plates whose text follows one of the standard's grammars, below 1; 0: grammars
         # are not asked.
         follows_grammar=0.9,

@@ -20,6 +20,7 @@ model["reading"].update(
     # What is no plate reads differently at each look.
     min_agreeing=2,
     min_characters=4,
+    max_turned=1.2,
 )
 # Signs, words and screens are many more than plates.
 model["loss_weights"].update(is_plate=1.0)

@@ -79,6 +79,7 @@ def test_same_seed_gives_the_same_bytes(drawn: Path, tmp_path: Path) -> None:
         # One plate is read once.
         (("AB123",), ["AB123", "AB123"], ["AB123"]),
         (("AB123", "CD456"), ["CD456", "X", "AB123", "X"], ["X", "X"]),
+        (("AO120",), ["A01O0", "A012O"], ["A01O0"]),
     ],
 )
 def test_only_right_readings_are_excused(

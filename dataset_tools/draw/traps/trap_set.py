@@ -19,6 +19,7 @@ from dataset_tools.draw.settings import check_settings
 from dataset_tools.draw.traps.kinds import KINDS, TrapScene
 from sub_module.errors import ConfigError, DataError
 from sub_module.files import appearing
+from sub_module.metrics.photographs import with_zeros
 from sub_module.plates import PlateStandard
 from sub_module.progress import Progress, silent
 
@@ -112,10 +113,18 @@ def load_traps(directory: Path) -> list[Trap]:
 
 
 def false_readings(trap: Trap, texts: Sequence[str]) -> list[str]:
-    """Those of an image's readings that are false: each text of the trap excuses one reading."""
-    excused = Counter(trap.texts)
-    excused.subtract(texts)
-    return sorted((+Counter({text: -number for text, number in excused.items()})).elements())
+    """Those of an image's readings that are false: each text of the trap excuses one reading.
+
+    O and 0 are one character here: many letterings draw them alike, and the texts are random.
+    """
+    excused = Counter(with_zeros(text) for text in trap.texts)
+    false = []
+    for text in texts:
+        folded = with_zeros(text)
+        excused[folded] -= 1
+        if excused[folded] < 0:
+            false.append(text)
+    return sorted(false)
 
 
 def _photographed(image: Image, rng: np.random.Generator) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +17,7 @@ from sub_module.metrics.calibration import calibrated
 from sub_module.models.platenet.decode import RowTexts, decode_peaks, decode_rows
 from sub_module.models.platenet.inputs import STRIDE, InputSizes, enlarged
 from sub_module.models.platenet.settings import ReadingSettings
+from sub_module.models.platenet.turned import legibility, turned_back
 from sub_module.models.platenet.vote import Vote, vote
 from sub_module.models.reader import Networks
 from sub_module.plates import PlateReading, PlateStandard, Row, Slot
@@ -66,6 +67,9 @@ class _Candidate:
     def box(self) -> tuple[float, float, float, float]:
         (x1, y1), (x2, y2) = self.corners.min(0), self.corners.max(0)
         return float(x1), float(y1), float(x2), float(y2)
+
+
+_Found = tuple[_Candidate, Vote, PlateReading]
 
 
 class PlateNetReader:
@@ -124,11 +128,15 @@ class PlateNetReader:
                 if _share_outside(candidate.corners, images[candidate.image_index])
                 <= self._settings.max_outside
             ]
-        readings: list[list[PlateReading]] = [[] for _ in images]
-        for candidate, text in zip(candidates, self._read_rows(images, candidates), strict=True):
+        texts = [vote(rows) for rows in self._look(images, candidates, self._at_margins)]
+        found = []
+        for candidate, text in zip(candidates, texts, strict=True):
             reading = self._reading(candidate, text)
             if reading is not None and reading.score >= self._settings.min_score:
-                readings[candidate.image_index].append(reading)
+                found.append((candidate, text, reading))
+        readings: list[list[PlateReading]] = [[] for _ in images]
+        for candidate, _, reading in self._without_turned(images, found):
+            readings[candidate.image_index].append(reading)
         return [
             Findings(tuple(sorted(found, key=lambda reading: -reading.score))) for found in readings
         ]
@@ -185,24 +193,58 @@ class PlateNetReader:
                 kept.append(candidate)
         return kept
 
-    def _read_rows(self, images: Sequence[Image], candidates: list[_Candidate]) -> list[Vote]:
-        """The text of each candidate: one strip a row for each margin."""
+    def _look(
+        self,
+        images: Sequence[Image],
+        candidates: list[_Candidate],
+        cut: Callable[[Image, Corners, PlateBox], list[Image]],
+    ) -> list[list[RowTexts]]:
+        """What several looks at each candidate say: for each, the texts of its rows.
+
+        Args:
+            images: (H, W, 3) each.
+            candidates: In those images.
+            cut: Of an image, a plate's corners and a row's box gives the strips (H, W) to look at,
+                equally many each time.
+        """
         if not candidates:
             return []
         strips, slots = [], []
         for candidate in candidates:
             image = images[candidate.image_index]
             for row, box in self._rows(candidate):
-                for margin in self._settings.margins:
-                    region = enlarged(box, margin)
-                    strip = rectify(image, candidate.corners, region, self._sizes.strip)
-                    strips.append(cv2.cvtColor(strip, cv2.COLOR_RGB2GRAY)[None])
+                strips += cut(image, candidate.corners, box)
                 slots.append(row.slots)
-        (columns,) = self._networks.run("read", np.stack(strips))
+        (columns,) = self._networks.run("read", np.stack(strips)[:, None])
         known = 1 + len(self._alphabet)
         _check_number("read", columns.shape[2], known, "characters with the blank")
         texts = iter(self._decoded(columns.reshape(len(slots), -1, *columns.shape[1:]), slots))
-        return [vote([next(texts) for _ in self._rows(candidate)]) for candidate in candidates]
+        return [[next(texts) for _ in self._rows(candidate)] for candidate in candidates]
+
+    def _strip(self, image: Image, corners: Corners, region: PlateBox) -> Image:
+        flat = rectify(image, corners, region, self._sizes.strip)
+        return np.asarray(cv2.cvtColor(flat, cv2.COLOR_RGB2GRAY), np.uint8)
+
+    def _at_margins(self, image: Image, corners: Corners, box: PlateBox) -> list[Image]:
+        margins = self._settings.margins
+        return [self._strip(image, corners, enlarged(box, margin)) for margin in margins]
+
+    def _turned_back(self, image: Image, corners: Corners, box: PlateBox) -> list[Image]:
+        return turned_back(self._strip(image, corners, box))
+
+    def _without_turned(self, images: Sequence[Image], found: list[_Found]) -> list[_Found]:
+        """Without what can be read better once it is turned back."""
+        limit = self._settings.max_turned
+        if limit is None:
+            return found
+        looks = self._look(images, [candidate for candidate, *_ in found], self._turned_back)
+        kept = []
+        for each, rows in zip(found, looks, strict=True):
+            upright = legibility(each[1].probabilities, each[1].filled)
+            turned = sum(legibility(row.probabilities, row.filled) for row in rows)
+            if np.max(turned) <= upright + np.log(limit):
+                kept.append(each)
+        return kept
 
     def _decoded(
         self, columns: NDArray[np.float32], slots: list[tuple[Slot, ...]]

@@ -23,7 +23,11 @@ _RANGES: dict[str, tuple[float, float]] = {
     "reading.min_characters": (1, 64),
     "reading.follows_grammar": (0, 0.999999),
 }
-_CALIBRATION = {"reading.calibration": (-100.0, 100.0)}
+# Those that may be None.
+_OPTIONAL_RANGES: dict[str, tuple[float, float]] = {
+    "reading.calibration": (-100.0, 100.0),
+    "reading.max_turned": (0.01, 100.0),
+}
 _INTEGERS = (
     "reading.max_plates",
     "reading.num_refinements",
@@ -49,6 +53,8 @@ class ReadingSettings:
             share of its width and height.
         min_agreeing: So many of those looks have to read the same.
         min_characters: Shorter texts are dropped.
+        max_turned: A plate that is more than so many times as legible upside down or mirrored is
+            dropped; None: nobody looks.
         follows_grammar: The share of plates whose text follows one of the standard's grammars.
         calibration: (slope, offset) of a score's log odds; None: scores stay as they are.
     """
@@ -63,6 +69,7 @@ class ReadingSettings:
     margins: tuple[float, ...] = (0.0,)
     min_agreeing: int = 1
     min_characters: int = 1
+    max_turned: float | None = None
     follows_grammar: float = 0.9
     calibration: tuple[float, float] | None = None
 
@@ -80,8 +87,12 @@ class ReadingSettings:
         if unknown:
             raise ConfigError(f"model.reading.{unknown[0]} is unknown")
         calibration = reading["calibration"]
-        ranges = _RANGES if calibration is None else {**_RANGES, **_CALIBRATION}
-        check_ranges({"reading": reading}, ranges, _INTEGERS)
+        asked = {
+            key: range_
+            for key, range_ in _OPTIONAL_RANGES.items()
+            if reading[key.removeprefix("reading.")] is not None
+        }
+        check_ranges({"reading": reading}, _RANGES | asked, _INTEGERS)
         margins = reading["margins"] = tuple(reading["margins"])
         if not 1 <= len(margins) <= _MOST_MARGINS:
             raise ConfigError(f"model.reading.margins must be 1 to {_MOST_MARGINS} numbers")

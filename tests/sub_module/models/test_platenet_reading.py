@@ -16,6 +16,7 @@ from sub_module.export.runtime import OnnxDetector
 from sub_module.metrics.calibration import calibrated
 from sub_module.models.platenet.decode import RowTexts
 from sub_module.models.platenet.settings import ReadingSettings
+from sub_module.models.platenet.turned import legibility, turned_back
 from sub_module.models.platenet.vote import vote
 from sub_module.models.reader import Reader, build_reader, what_is_missing
 from sub_module.plates import PlateReading, PlateStandard
@@ -142,6 +143,48 @@ def test_short_texts_are_dropped() -> None:
     networks = GivenNetworks(free_standard(), ["_0_1_1_"])
     assert len(read(networks, min_characters=3)) == 1
     assert not read(networks, min_characters=4)
+
+
+class TurnableNetworks(GivenNetworks):
+    """Reads differently what is turned: `turned` are the strips mirrored, and after a half turn."""
+
+    def __init__(self, standard: PlateStandard, upright: list[str], turned: list[str]) -> None:
+        super().__init__(standard, upright)
+        self.asked = [turned, upright]
+
+    def read(self, inputs: np.ndarray) -> tuple[np.ndarray, ...]:
+        self.strips = self.asked.pop()
+        return super().read(inputs)
+
+
+@pytest.mark.parametrize(
+    ("turned", "is_kept"),
+    [
+        (["________", "_0_1____"], True),
+        # As legible: a text of characters that look the same in a mirror.
+        (["_1_0____", "________"], True),
+        # Two characters more, each surer than not, are more than 1.2 times as legible.
+        (["_0_1_0_1", "________"], False),
+        (["________", "_0_1_0_1"], False),
+    ],
+)
+def test_a_plate_that_reads_better_turned_is_dropped(turned: list[str], is_kept: bool) -> None:
+    networks = TurnableNetworks(free_standard(), ["_0_1____"], turned)
+    assert bool(read(networks, max_turned=1.2)) == is_kept
+    networks = TurnableNetworks(free_standard(), ["_0_1____"], turned)
+    assert read(networks), "nobody looks"
+
+
+def test_legibility() -> None:
+    probabilities = np.array([[0.9, 0.1], [0.25, 0.2], [0.0, 0.0]])
+    filled = np.array([True, True, False])
+    assert np.exp(legibility(probabilities, filled)) == pytest.approx(1.8 * 0.5, rel=1e-4)
+
+
+def test_turned_back() -> None:
+    mirrored, half_turn = turned_back(np.array([[1, 2], [3, 4]], np.uint8))
+    assert mirrored.tolist() == [[2, 1], [4, 3]]
+    assert half_turn.tolist() == [[4, 3], [2, 1]]
 
 
 def test_both_rows_of_a_plate_vote_together() -> None:
@@ -280,6 +323,7 @@ WRONG = [
     ({"min_agreeing": 2}, "min_agreeing", "more than looks"),
     ({"calibration": [1.0]}, "calibration", "one number"),
     ({"calibration": [-1.0, 0.0]}, "calibration", "scores the wrong way round"),
+    ({"max_turned": 0.0}, "max_turned", "nothing would be read"),
     ({"max_outside": "no"}, "max_outside", "text"),
     ({"nonsense": 1}, "nonsense", "an unknown key"),
 ]
