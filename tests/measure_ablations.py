@@ -75,6 +75,7 @@ READING: dict[str, Config] = {
     "one refinement": {"num_refinements": 1},
     "no vote": {"margins": [0.0], "min_agreeing": 1},
     "no grammar": {"follows_grammar": 0.0},
+    "no look at it turned": {"max_turned": None},
 }
 
 
