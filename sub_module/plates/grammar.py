@@ -13,6 +13,8 @@ from sub_module.plates.standard import Grammar
 Floats = NDArray[np.floating]
 # No character is beyond all doubt, and none is impossible.
 _DOUBT = 1e-5
+# Sums of logs that differ by less are of one text.
+_SAME = 1e-4
 
 
 @dataclass(frozen=True)
@@ -32,17 +34,18 @@ class GrammaticalText:
 
 @dataclass(frozen=True, eq=False)
 class _Patterns:
-    """Every pattern of one length, those of the most specific grammar first.
+    """Every pattern of one length.
 
     Attributes:
-        names: Of their grammars.
+        names: (P,) of their grammars.
         allowed: (P, n, A) which characters may stand where.
-        rarity: The log of how many texts of that length there are for each that a pattern allows.
+        rarity: (P,) the log of how much likelier each text of a pattern is than a random one of
+            that length, before a plate is looked at.
     """
 
     names: tuple[str, ...]
     allowed: NDArray[np.bool_]
-    rarity: float
+    rarity: NDArray[np.float64]
 
 
 def likeliest_text(
@@ -54,9 +57,10 @@ def likeliest_text(
     """The likeliest text that follows one of the grammars, if it is likelier than all that do not.
 
     By Bayes' rule: before a plate is looked at, `follows_grammar` is shared out evenly among the
-    texts that some pattern allows, the rest among all texts. So the fewer texts the patterns allow,
-    the further they may depart from what the characters alone say. Of several patterns that the
-    text follows, the one counts that allows the fewest texts.
+    grammars, each grammar's share among its patterns and each pattern's among the texts that it
+    allows; the rest among all texts. So the fewer texts a pattern allows, the further they may
+    depart from what the characters alone say; and where letters and digits may stand, any digit is
+    likelier than any letter.
 
     Args:
         probabilities: (n, A) of each character at each place; 0 where it cannot stand at all.
@@ -75,10 +79,13 @@ def likeliest_text(
     logs = np.log(probabilities + _DOUBT)
     by_place = np.where(patterns.allowed & (probabilities > 0), logs, -np.inf)
     losses = logs.max(1).sum() - by_place.max(2).sum(1)
-    # Rounded, so that equal ones are equal and the first of them, the most specific, wins.
-    index = int(np.round(losses, 6).argmin())
-    odds = np.log(follows_grammar / (1 - follows_grammar)) + patterns.rarity
-    if not losses[index] <= max(odds, 0.0):
+    # The log odds of each pattern's likeliest text against the likeliest of all.
+    odds = np.log(follows_grammar / (1 - follows_grammar)) + patterns.rarity - losses
+    if odds.max() < 0:
+        # That text itself may follow a pattern.
+        odds = np.where(losses < _SAME, odds, -np.inf)
+    index = int(odds.argmax())
+    if odds[index] == -np.inf:
         return None
     characters = by_place[index].argmax(1)
     places = np.arange(len(characters))
@@ -91,22 +98,17 @@ def likeliest_text(
 
 @lru_cache(maxsize=64)
 def _patterns(length: int, alphabet: str, grammars: tuple[Grammar, ...]) -> _Patterns:
-    found = []
+    names, allowed, shares = [], [], []
     for grammar in grammars:
         for pattern in grammar.patterns:
-            if len(pattern) == length:
-                masks = [[c in places for c in alphabet] for places in grammar.alphabets(pattern)]
-                found.append((grammar.name, np.array(masks, bool)))
-    found.sort(key=lambda entry: _number(entry[1]))
-    names = tuple(name for name, _ in found)
-    shape = len(found), length, len(alphabet)
-    allowed = np.array([mask for _, mask in found], bool).reshape(shape)
-    # Texts that two patterns allow count twice: too many rather than too few.
-    number = max(sum(_number(mask) for _, mask in found), 1.0)
-    rarity = max(length * float(np.log(len(alphabet))) - float(np.log(number)), 0.0)
-    return _Patterns(names, allowed, rarity)
-
-
-def _number(mask: NDArray[np.bool_]) -> float:
-    """How many texts a pattern allows."""
-    return float(np.prod(mask.sum(1, dtype=float)))
+            masks = [[c in places for c in alphabet] for places in grammar.alphabets(pattern)]
+            if len(pattern) == length and all(map(any, masks)):
+                names.append(grammar.name)
+                allowed.append(np.array(masks, bool))
+                shares.append(1 / len(grammar.patterns))
+    # How many texts each pattern allows.
+    numbers = np.array([mask.sum(1, dtype=float).prod() for mask in allowed])
+    of_length = np.array(shares) / sum(shares)
+    rarity = np.log(of_length / numbers) + length * np.log(len(alphabet))
+    shape = len(names), length, len(alphabet)
+    return _Patterns(tuple(names), np.array(allowed, bool).reshape(shape), rarity)

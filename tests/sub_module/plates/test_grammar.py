@@ -72,6 +72,25 @@ def test_of_grammars_that_fit_the_most_specific_is_named() -> None:
         assert [text.grammar if text else "" for text in texts] == ["NARROW", "WIDE"]
 
 
+def test_where_letters_and_digits_may_stand_digits_are_likelier() -> None:
+    """Either pattern has half a share: its ten digits have 2.6 times as much each as letters."""
+    grammars = (Grammar("X", ("LD",)), Grammar("Y", ("LL",)))
+    for share_of_0, meant in ((0.3, "A0"), (0.26, "AO")):
+        doubtful = sure("AO", 0.99)
+        doubtful[1] = 1e-5
+        doubtful[1, [ALPHABET.index(c) for c in "0O"]] = share_of_0, 1 - share_of_0
+        found = likeliest_text(doubtful, ALPHABET, grammars, 0.9)
+        assert found is not None
+        assert "".join(ALPHABET[i] for i in found.characters) == meant
+
+
+def test_a_pattern_that_no_text_of_the_alphabet_follows_is_none() -> None:
+    grammars = (Grammar("X", ("L",), "ABC"), Grammar("Y", ("D",)))
+    found = likeliest_text(np.array([[0.9, 0.1]]), "01", grammars, 0.9)
+    assert found is not None
+    assert found.grammar == "Y"
+
+
 def test_a_character_that_its_slot_does_not_take_cannot_come_out() -> None:
     probabilities = sure("O")
     probabilities[0, ALPHABET.index("0")] = 0
