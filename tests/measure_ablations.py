@@ -49,7 +49,8 @@ BATCH_SIZE = 16
 
 def _no_furniture(config: Config) -> None:
     for layout in config["plates"]["layouts"]:
-        layout["furniture"] = {}
+        # With none named, plates would be painted plainly, in a font and from random characters.
+        layout["furniture"] = dict.fromkeys(layout["furniture"], 0.0)
 
 
 def _fonts_only(config: Config) -> None:
@@ -207,7 +208,7 @@ def _trained(config: Config, coco_file: Path, graph: str, task: _Task) -> PlateN
         chosen = order.integers(len(samples), size=BATCH_SIZE)
         batch = model.collate([samples[int(index)] for index in chosen])
         with torch.autocast("cpu", torch.bfloat16):
-            loss = _loss(model, graph, batch)
+            loss = _loss(model, graph, batch, config["model"]["loss_weights"])
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), config["train"]["max_grad_norm"])
@@ -216,12 +217,14 @@ def _trained(config: Config, coco_file: Path, graph: str, task: _Task) -> PlateN
     return model.eval()
 
 
-def _loss(model: PlateNet, graph: str, batch: dict[str, Tensor]) -> Tensor:
+def _loss(
+    model: PlateNet, graph: str, batch: dict[str, Tensor], weights: dict[str, float]
+) -> Tensor:
     if graph == "read":
         return classes_loss(model.column_reader(batch["strips"]), batch["labels"])
     heat, corners = model.detector(batch["images"])
     distance = corner_loss(corners, batch["corners"], batch["corner_weights"])
-    return 0.2 * heat_loss(heat, batch["heat"]) + 2.0 * distance
+    return weights["heat"] * heat_loss(heat, batch["heat"]) + weights["corners"] * distance
 
 
 def _percent(figures: list[float]) -> str:

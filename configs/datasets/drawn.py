@@ -16,7 +16,7 @@ dataset = dict(
         photos=None,
         # (width, height) in pixels, one drawn for each image.
         image_sizes=[[640, 480]],
-        # Shares of images with 0, 1 and 2 plates.
+        # Shares of images with 0, 1, 2, ... plates.
         num_plates=[0.08, 0.62, 0.30],
         # Apparent width of a plate, as a share of the image's width.
         plate_width=[0.125, 0.42],

@@ -19,7 +19,7 @@ model["reading"].update(
     margins=[-0.02, 0.0, 0.02, 0.04],
     # What is no plate reads differently at each look.
     min_agreeing=2,
-    min_characters=4,
+    min_characters=5,
     max_turned=1.2,
 )
 # Signs, words and screens are many more than plates.

@@ -1,4 +1,4 @@
-"""`plate_training_eu` at length, for a GPU: five times the drawings, wider networks.
+"""`plate_training_eu` at length, for a GPU: six times the drawings, wider networks.
 
 Nobody has run it yet: no GPU was at hand.
 """

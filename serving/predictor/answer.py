@@ -17,7 +17,8 @@ class ImageAnswer:
         width: Of the image as it is looked at (after its EXIF rotation), pixels.
         height: Likewise.
         readings: Best first, in pixels of that image.
-        model: Name and version of the model, as in `models/<version>`.
+        model: `name` and `version` of the model, as in `models/<version>`, and the `standard` that
+            it read.
         timings_ms: Milliseconds by stage: `queue`, `decode`, `read`.
     """
 

@@ -15,11 +15,12 @@ import numpy as np
 import pytest
 
 from dataset_tools.draw.faces.glyphs import word
+from dataset_tools.draw.plates.blank import Blank
 from dataset_tools.draw.plates.flat import FlatPlate
-from dataset_tools.draw.plates.furniture import FURNITURE
+from dataset_tools.draw.plates.furniture import FURNITURE, UNDER_TEXT
 from dataset_tools.draw.plates.paint import paint_plate
 from dataset_tools.draw.plates.texts import random_text
-from dataset_tools.draw.plates.typesetting import gaps_after, set_row
+from dataset_tools.draw.plates.typesetting import gaps_after, row_rooms, set_row
 from dataset_tools.labelme import Annotation, Shape, annotation_json
 from dataset_tools.record import record
 from sub_module.errors import ConfigError
@@ -145,11 +146,25 @@ def test_ink_stands_where_labels_say() -> None:
     assert min(contrasts) > 70
 
 
-@pytest.mark.parametrize("name", [n for n in FURNITURE if n not in ("gradient", "caption_above")])
-def test_each_piece_of_furniture_shows(name: str) -> None:
+@pytest.mark.parametrize("name", UNDER_TEXT)
+def test_each_piece_under_the_text_shows(name: str) -> None:
+    is_captioned = name in ("caption_above", "caption_below", "top_band", "stickers", "picture")
+    layout, size = (EU.layouts[1], (200, 100)) if is_captioned else (EU.layouts[0], (200, 44))
+    changed = 0
+    for seed in range(4):
+        rng = np.random.default_rng([7, seed])
+        empty = np.full((size[1], size[0], 3), 235, np.uint8)
+        rooms = row_rooms(layout, {name}, size, rng)
+        plate = Blank(empty.copy(), (235, 235, 235), (15, 15, 15), SETTINGS["fonts"], rooms)
+        UNDER_TEXT[name](plate, rng)
+        changed += not np.array_equal(plate.image, empty)
+    assert changed >= 2
+
+
+@pytest.mark.parametrize("name", [n for n in FURNITURE if n not in UNDER_TEXT])
+def test_each_other_piece_of_furniture_shows(name: str) -> None:
     """A piece changes the picture of a plate that has it, and no labelled plate loses its text."""
-    kind = {"caption_below": 1, "top_band": 1, "stickers": 1, "picture": 1}.get(name, 0)
-    layout = EU.layouts[kind]
+    layout = EU.layouts[0]
     changed = 0
     for seed in range(4):
         with_it = paint(FREE, furnished(layout, **{name: 1.0}), seed, 200)

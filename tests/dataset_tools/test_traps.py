@@ -14,6 +14,8 @@ import pytest
 from typer.testing import CliRunner
 
 from commands import dataset
+from dataset_tools.draw.scenes import boards, distractors
+from dataset_tools.draw.traps import signs
 from dataset_tools.draw.traps.signs import burn_timestamp, draw_screen, draw_sign
 from dataset_tools.draw.traps.trap_set import KINDS, Trap, draw_traps, false_readings, load_traps
 from sub_module.errors import ConfigError, DataError
@@ -55,6 +57,12 @@ def test_set_of_traps(drawn: Path) -> None:
     assert not any(
         texts for kind in set(KINDS) - {"small", "ten_plates"} for texts in by_kind[kind]
     )
+
+
+def test_signs_do_not_say_what_training_draws() -> None:
+    learnt = {word.upper() for word in (*boards._HEADLINES, *boards._BUTTONS, *distractors._WORDS)}
+    tried = {word.upper() for word in (*signs._SHOPS, *signs._WORDS, *signs._BUTTONS)}
+    assert not learnt & tried
 
 
 def test_same_seed_gives_the_same_bytes(drawn: Path, tmp_path: Path) -> None:

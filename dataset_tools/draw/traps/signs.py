@@ -1,7 +1,7 @@
 """What carries text and is no plate: signs of streets and shops, and screens of telephones.
 
-A detector's own training has signs too (`distractors`); these are others, so that a model is tried
-on what it has not learnt by heart.
+A detector's own training has signs too (`hard_negatives`); these have other words and another
+look, so that a model is tried on what it has not learnt by heart.
 """
 
 from __future__ import annotations
@@ -21,20 +21,30 @@ Colour = tuple[int, int, int]
 # In matplotlib's wheel; what stands on signs has nothing to do with what plates are lettered in.
 _FONTS = ("DejaVuSans-Bold.ttf", "DejaVuSans.ttf", "DejaVuSerif-Bold.ttf", "DejaVuSansMono.ttf")
 _SHOPS = (
-    *("BAKERY", "Pharmacy", "KEBAB", "Books & Tea", "HOTEL", "Nails", "PIZZERIA", "Optik", "BAR"),
-    *("SUPERMARKET", "Fahrrad", "Boucherie", "GELATERIA", "Farmacia", "Auto Repair", "24h KIOSK"),
+    *("BAKERY", "Pharmacy", "KEBAB", "Books & Tea", "HOSTEL", "Nails", "PIZZERIA", "Optik", "BAR"),
+    *("SUPERMARKET", "Fahrrad", "Boucherie", "GELATERIA", "Apteka", "Auto Repair", "24h KIOSK"),
 )
 _WORDS = (
-    *("EXIT", "NO PARKING", "SALE", "REDUCED", "DANGER", "PRIVATE", "TAXI", "AMBULANCE", "LKW"),
-    *("Ausfahrt", "OPEN", "CLOSED", "WELCOME", "POLICE", "SCHOOL BUS", "LONG VEHICLE", "TURBO"),
-    *("FRAGILE", "KEEP LEFT", "CENTRO", "P+R", "GATE B12", "PLATFORM 9", "HYBRID", "1.6 TDI"),
+    *("SORTIE", "NO ENTRY", "OUTLET", "REDUCED", "DANGER", "PRIVATE", "AMBULANCE", "LKW"),
+    *("BARRIER", "Eingang", "PUSH", "VACANCY", "WELCOME", "POLIZEI", "SCHOOL BUS", "SPORT"),
+    *(
+        "LONG VEHICLE",
+        "CAUTION",
+        "KEEP RIGHT",
+        "CENTRO",
+        "P+R",
+        "GATE B12",
+        "PLATFORM 9",
+        "ELECTRIC",
+        "1.6 TDI",
+    ),
 )
 _GREETINGS = (
     *("On my way", "Where did you park?", "Call me back"),
     *("See you at 18:30", "Thanks!", "Level -2"),
     *("Row C, place 41", "The blue one", "Received", "Order 20-4471", "Which street was it?"),
 )
-_BUTTONS = ("Send", "Cancel", "OK", "Share", "Delete", "Next", "Log in", "Pay 12.90", "Retry")
+_BUTTONS = ("Send", "Cancel", "Done", "Forward", "Remove", "Next", "Log in", "Pay 12.90", "Retry")
 
 
 def draw_sign(rng: np.random.Generator) -> Picture:

@@ -41,7 +41,7 @@ _TURNS = ([2, 3, 0, 1], [1, 0, 3, 2], [3, 2, 1, 0])
 # Of narrower plates nobody could tell which way round they are.
 _MIN_TURNED_PX = 70.0
 _GREY_LEVELS = np.arange(256) / 255
-# Beyond so many standard deviations, jitter would turn a quadrangle inside out.
+# With more standard deviations, jitter would turn quadrangles inside out.
 _MOST_DEVIATIONS = 1.75
 
 
@@ -244,7 +244,7 @@ def jitter(
     Args:
         corners: (4, 2) pixels.
         amount: Standard deviation of the shift, as a share of the plate's width and height, or one
-            (2,) for each; up to 0.3 the quadrangle stays convex.
+            (2,) for each; up to 0.3 hardly a quadrangle in 100,000 is not convex.
         rng: Where chance comes from.
     """
 
