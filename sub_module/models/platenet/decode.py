@@ -52,10 +52,12 @@ class RowTexts:
     Attributes:
         probabilities: (R, slots, A) that each slot holds each character; all 0 where it is empty.
         filled: (R, slots) whether it holds one.
+        complete: (R,) the probability that no character is left that no slot took.
     """
 
     probabilities: Floats
     filled: Flags
+    complete: Floats
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,21 @@ def decode_rows(columns: Floats, slots: tuple[Slot, ...], alphabet: str) -> RowT
     weights = runs @ ink
     darkest = (runs * ink.sum(2)[:, None]).max(2)
     shares = darkest / (weights.sum(2) + 1e-6)
-    return RowTexts(weights * states.accepts * shares[:, :, None], runs.any(2))
+    probabilities = weights * states.accepts * shares[:, :, None]
+    return RowTexts(probabilities, runs.any(2), _complete(ink.sum(2), runs.any(1)))
+
+
+def _complete(ink: Floats, taken: Flags) -> Floats:
+    """(R,) the probability that no column has a character but those that slots took.
+
+    Args:
+        ink: (R, T) the probability of any character.
+        taken: (R, T) whether a slot took the column; their neighbours do not count, as characters
+            are wider than what is labelled of them.
+    """
+    padded = np.pad(taken, ((0, 0), (1, 1)))
+    near = padded[:, :-2] | taken | padded[:, 2:]
+    return np.asarray(1 - np.where(near, 0.0, ink).max(1), np.float32)
 
 
 def _touching_costs(ink: Floats) -> Floats:

@@ -263,7 +263,9 @@ class PlateNetReader:
             texts = decode_rows(looks, each, self._alphabet)
             for n, index in enumerate(members):
                 part = slice(n * num_margins, (n + 1) * num_margins)
-                decoded[index] = RowTexts(texts.probabilities[part], texts.filled[part])
+                decoded[index] = RowTexts(
+                    texts.probabilities[part], texts.filled[part], texts.complete[part]
+                )
         return [text for text in decoded if text is not None]
 
     def _rows(self, candidate: _Candidate) -> list[tuple[Row, PlateBox]]:
@@ -298,7 +300,7 @@ class PlateNetReader:
                     characters[place] = self._alphabet[index]
                     sureness[n] *= chosen.shares[n]
         agreement = text.agreeing / len(settings.margins)
-        score = candidate.plate_probability * agreement * float(sureness.prod())
+        score = candidate.plate_probability * agreement * text.complete * float(sureness.prod())
         if settings.calibration is not None:
             score = float(calibrated(score, *settings.calibration))
         reading = PlateReading.from_slots(

@@ -17,11 +17,13 @@ class Vote:
         probabilities: (slots, A) that each slot holds each character; all 0 where it is empty.
         filled: (slots,) whether it holds one.
         agreeing: How many looks alone would read the same.
+        complete: The probability that no character is left that no slot took.
     """
 
     probabilities: Floats
     filled: Flags
     agreeing: int
+    complete: float
 
 
 def vote(rows: list[RowTexts]) -> Vote:
@@ -40,4 +42,5 @@ def vote(rows: list[RowTexts]) -> Vote:
     members = alike[int((alike.sum(axis=1) + alike @ sureness / (len(alike) + 1)).argmax())]
     mean = probabilities[members].mean(axis=0)
     same = (probabilities[members].argmax(axis=2) == mean.argmax(axis=1)).all(axis=1)
-    return Vote(mean, filled[members][0], int(same.sum()))
+    complete = np.prod([row.complete[members] for row in rows], axis=0).mean()
+    return Vote(mean, filled[members][0], int(same.sum()), float(complete))

@@ -163,6 +163,22 @@ def test_rows_are_decoded_together_as_alone() -> None:
         alone = decode_rows(row[None], slots, "01AB")
         assert together.filled[n].tolist() == alone.filled[0].tolist()
         assert together.probabilities[n] == pytest.approx(alone.probabilities[0])
+        assert together.complete[n] == pytest.approx(alone.complete[0])
+
+
+@pytest.mark.parametrize(
+    ("labels", "complete"),
+    [
+        ("_00_11__", 0.9),
+        # A character that no slot takes.
+        ("_00_11_A_", 0.025),
+        # Characters are wider than their labels.
+        ("_00_11A__", 0.9),
+    ],
+)
+def test_what_no_slot_takes_is_missed(labels: str, complete: float) -> None:
+    texts = decode_rows(columns_of(labels, "01AB")[None], (DIGIT, DIGIT), "01AB")
+    assert texts.complete == pytest.approx([complete], abs=1e-5)
 
 
 def test_peaks_become_quadrangles_best_first() -> None:
