@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -21,7 +21,7 @@ from commands.options import (
     StandardOption,
 )
 from commands.terminal import bar, say, table
-from sub_module.engine.config import load_config
+from sub_module.engine.config import load_pipeline_config
 from sub_module.errors import ConfigError, DataError
 from sub_module.plates import PlateStandard
 from sub_module.progress import Progress
@@ -45,16 +45,14 @@ def draw(
     """Draw an annotation set: plates on photographs."""
     from dataset_tools.draw import draw_dataset
 
-    loaded = load_config(config)
-    dataset = loaded["dataset"]
+    dataset, standard, photos = _drawing(config, photos)
     settings = dataset["draw"]
-    photos = photos or (settings["photos"] and Path(settings["photos"]))
     with bar("drawing") as progress:
         draw_dataset(
             out,
             settings["num_images"] if images is None else images,
             settings["seed"] if seed is None else seed,
-            PlateStandard.from_config(loaded["plates"]),
+            standard,
             settings,
             dataset["split"],
             photos,
@@ -76,12 +74,9 @@ def draw_trap_set(
     """Draw images that a reader must not fall for: no plate, none that could be read, or ten."""
     from dataset_tools.draw.traps.trap_set import draw_traps
 
-    loaded = load_config(config)
-    settings = loaded["dataset"]["draw"]
-    photos = photos or (settings["photos"] and Path(settings["photos"]))
-    standard = PlateStandard.from_config(loaded["plates"])
+    dataset, standard, photos = _drawing(config, photos)
     with bar("drawing") as progress:
-        traps = draw_traps(out, num, seed, standard, settings, photos, progress)
+        traps = draw_traps(out, num, seed, standard, dataset["draw"], photos, progress)
     for kind, number in Counter(trap.kind for trap in traps).items():
         say(f"{kind}: {number}")
     say(f"drawn: {out}")
@@ -190,13 +185,24 @@ def _show_effects(config: str, out: Path) -> None:
     """The contact sheet of a config's drawing steps, and their list."""
     from dataset_tools.show_effects import show_effects
 
-    loaded = load_config(config)
-    settings, standard = loaded["dataset"]["draw"], PlateStandard.from_config(loaded["plates"])
-    photos = settings["photos"] and Path(settings["photos"])
+    dataset, standard, photos = _drawing(config)
     with bar("drawing") as progress:
-        steps = show_effects(out, settings, standard, photos, progress=progress)
+        steps = show_effects(out, dataset["draw"], standard, photos, progress=progress)
     table(["step", "of", "how often"], [[step.name, step.of, step.often] for step in steps])
     say(f"contact sheet: {out}")
+
+
+def _drawing(
+    config: str, photos: Path | None = None
+) -> tuple[dict[str, Any], PlateStandard, Path | None]:
+    """`dataset` of a config, its plates, and the photographs: those given, else the config's."""
+    from dataset_tools.draw.settings import check_settings
+
+    loaded = load_pipeline_config(config, "dataset.draw", "dataset.split", "plates")
+    dataset, standard = loaded["dataset"], PlateStandard.from_config(loaded["plates"])
+    check_settings(dataset["draw"], standard)
+    named = dataset["draw"]["photos"]
+    return dataset, standard, photos or (Path(named) if named else None)
 
 
 @contextmanager
@@ -229,4 +235,4 @@ def _files(number: int) -> str:
 
 
 def _standard(config: str) -> PlateStandard:
-    return PlateStandard.from_config(load_config(config)["plates"])
+    return PlateStandard.from_config(load_pipeline_config(config, "plates")["plates"])

@@ -14,7 +14,7 @@ import typer
 
 from commands.options import JsonOption, SetOption, StandardOption
 from commands.terminal import bar, failed, say, show_readings
-from sub_module.engine.config import load_config, parse_overrides
+from sub_module.engine.config import load_pipeline_config, parse_overrides
 from sub_module.errors import ConfigError, PlateflowError
 from sub_module.plates import PlateStandard
 from sub_module.plates.standards import load_standard
@@ -148,7 +148,8 @@ def _drawn(standard: str | None, config: str | None) -> Callable[[ImageAnswer], 
     if standard is not None:
         named = load_standard(standard)
         return lambda answer: named
-    plates = PlateStandard.from_config(load_config(config or "plate_training")["plates"])
+    loaded = load_pipeline_config(config or "plate_training", "plates")
+    plates = PlateStandard.from_config(loaded["plates"])
     if config is not None:
         return lambda answer: plates
     return lambda answer: standard_of(answer, plates)

@@ -12,7 +12,7 @@ import typer
 
 from commands.options import ConfigOption, JsonOption, YesOption
 from commands.terminal import bar, say, table
-from sub_module.engine.config import load_config
+from sub_module.engine.config import load_pipeline_config
 from sub_module.errors import ConfigError
 from sub_module.plates import PlateStandard
 from sub_module.settings import Settings
@@ -56,7 +56,7 @@ def add(
     """Check an annotation set and make it a version that can be named, fetched and compared."""
     from dataset_tools.versions import DataSets
 
-    loaded = load_config(config)
+    loaded = load_pipeline_config(config, "dataset", "plates")
     category = category or loaded["dataset"].get("category")
     if category is None:
         raise ConfigError(f"config {config}: names no dataset.category; give --category")

@@ -11,8 +11,9 @@ from typing import Any
 import yaml
 
 from sub_module.engine.config import load_config, parse_overrides
-from sub_module.engine.train_settings import METRICS, check_train_settings
+from sub_module.engine.train_settings import METRICS, check_model_settings, check_train_settings
 from sub_module.errors import ConfigError
+from sub_module.plates import PlateStandard
 
 # What a model is measured by; a model without masks has no dv_mAP.
 FIGURES = ("mAP", "dv_mAP", "EIR", "wrong_share", "num_images", "num_plates")
@@ -29,8 +30,9 @@ def run_config(
     Raises:
         ConfigError: As `load_config` says; or a key of `evaluate.keys` is no figure to choose by,
             the model takes no calibration though `evaluate.calibrate` asks for one, a setting of
-            `train` is out of its range, a split of the data is to be empty, or a name in `dataset`
-            is none or one too many.
+            `train` or of `model.reading` is out of its range, a split of the data is to be empty, a
+            name in `dataset` is none or one too many, or nothing can be drawn as `dataset.draw`
+            says, where it is to be.
     """
     resolved = load_config(config, overrides)
     resolved.pop("cluster", None)
@@ -42,7 +44,9 @@ def run_config(
         raise ConfigError("evaluate.calibrate: model.reading of this family has no calibration")
     if "train" in resolved:
         check_train_settings(resolved["train"])
+    check_model_settings(resolved)
     _check_dataset(resolved.get("dataset", {}))
+    _check_drawing(resolved)
     return resolved
 
 
@@ -61,6 +65,17 @@ def _check_dataset(dataset: Mapping[str, Any]) -> None:
             raise ConfigError(f"dataset.{key}: expected a name in quotes, got {json.dumps(name)}")
     if version is not None and dataset.get("annotations") is not None:
         raise ConfigError("dataset.version and dataset.annotations name a set each: give one")
+
+
+def _check_drawing(config: Mapping[str, Any]) -> None:
+    dataset = config.get("dataset", {})
+    is_drawn = dataset.get("version") is None and dataset.get("annotations") is None
+    if is_drawn and "draw" in dataset and "plates" in config:
+        # It takes its time to import.
+        from dataset_tools.draw.settings import check_values
+
+        # The fonts may lie where the run is, and not here.
+        check_values(dataset["draw"], PlateStandard.from_config(config["plates"]))
 
 
 def read_overrides(file: Path | None) -> dict[str, Any]:

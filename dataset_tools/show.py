@@ -25,7 +25,7 @@ _TILE = (480, 360)
 _GAP = 6
 _PAPER = (24, 26, 30)
 BOARD, GROUP, CHARACTER = (255, 196, 0), (0, 200, 255), (80, 255, 120)
-NO_PLATE = (255, 60, 60)
+_NO_PLATE_COLOUR = (255, 60, 60)
 _TEXT_PX = 18
 
 
@@ -184,7 +184,9 @@ def _tile(annotations: Path, labelled: LabelledImage, standard: PlateStandard) -
             group = shape.label in standard.group_labels
             draw.polygon(points, outline=GROUP if group else CHARACTER)
     for shape in labelled.annotation.no_plates:
-        draw.polygon([(x * scale_x, y * scale_y) for x, y in shape.points], outline=NO_PLATE)
+        draw.polygon(
+            [(x * scale_x, y * scale_y) for x, y in shape.points], outline=_NO_PLATE_COLOUR
+        )
     font = ImageFont.load_default(_TEXT_PX)
     for plate in labelled.plates:
         left = max(0.0, plate.reading.box[0] * scale_x)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -18,6 +19,7 @@ from dataset_tools.draw.scenes.distractors import draw_distractor
 from dataset_tools.draw.scenes.photos import find_photos, load_photo
 from dataset_tools.draw.settings import check_settings
 from sub_module.errors import DataError
+from sub_module.files import write_bytes
 from sub_module.plates import Layout, PlateStandard
 from sub_module.progress import Progress, silent
 
@@ -103,9 +105,10 @@ def show_effects(
     for number, step in enumerate(steps, 1):
         pairs.append(_pair(step, loaded, num_scenes))
         progress(number, len(steps), step.name)
-    sheet = _sheet(steps, pairs)
+    encoded = io.BytesIO()
+    _sheet(steps, pairs).save(encoded, "PNG")
     try:
-        sheet.save(out)
+        write_bytes(out, encoded.getvalue())
     except OSError as error:
         raise DataError(f"{out}: cannot be written: {error.strerror or error}") from error
     return steps

@@ -18,6 +18,8 @@ import numpy as np
 import onnxruntime
 
 from dataset_tools.draw import draw_dataset
+from dataset_tools.draw.scenes.photos import find_photos, two_photos
+from dataset_tools.draw.scenes.scene import draw_scene
 from dataset_tools.record import record
 from sub_module.datasets.coco import load_image, load_plate_images
 from sub_module.datasets.letterbox import letterbox
@@ -28,6 +30,7 @@ from sub_module.plates import PlateStandard
 
 NUM_IMAGES = 2000
 NUM_READ = 200
+NUM_SCENES = 300
 THREADS = 2
 
 
@@ -40,6 +43,7 @@ def main() -> None:
     config = load_config("plate_training")
     standard = PlateStandard.from_config(config["plates"])
     print("| figure | measured |\n|---|---|")
+    _scenes(load_config("plate_training_eu"))
     with tempfile.TemporaryDirectory() as folder:
         training_set = _data_set(Path(folder), config, standard)
         images = [
@@ -66,6 +70,23 @@ def _data_set(folder: Path, config: dict[str, Any], standard: PlateStandard) -> 
     seconds = time.perf_counter() - start
     _row("record", f"{NUM_IMAGES / seconds:.0f} images/s")
     return folder / "set"
+
+
+def _scenes(config: dict[str, Any]) -> None:
+    """Drawing in memory, as on the fly while training: one core, every image of the same size."""
+    standard = PlateStandard.from_config(config["plates"])
+    settings = {**config["dataset"]["draw"], "image_sizes": [[640, 480]]}
+    files, threads = find_photos(None), cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    seconds = []
+    for index in range(NUM_SCENES):
+        rng = np.random.default_rng([1, index])
+        photos = two_photos(files, settings["image_sizes"], rng)
+        start = time.perf_counter()
+        draw_scene(*photos, "scene.jpg", standard, settings, rng)
+        seconds.append(time.perf_counter() - start)
+    cv2.setNumThreads(threads)
+    _row("drawing scenes of eu in memory, one core", f"{1 / np.mean(seconds):.0f} images/s")
 
 
 class _TimedNetworks:

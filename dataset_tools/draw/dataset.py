@@ -68,12 +68,12 @@ def draw_dataset(
         DataError: `out` is taken, or a photograph cannot be used.
         ConfigError: A setting cannot be used.
     """
+    check_settings(settings, standard)
     if num_images < 1:
         raise ConfigError(f"dataset.draw.num_images: {num_images} is below 1")
     if seed < 0:
         raise ConfigError(f"dataset.draw.seed: {seed} is below 0")
     check_free(out)
-    check_settings(settings, standard)
     parts = split_photos(find_photos(photos), shares)
     try:
         with appearing(out) as partial:

@@ -16,13 +16,29 @@ from sub_module.plates import PlateStandard
 _IMAGE_PX = (64, 16384)
 
 
-def check_settings(settings: Mapping[str, Any], standard: PlateStandard) -> None:
+def check_settings(settings: Any, standard: PlateStandard) -> None:
     """Refuse settings that cannot be drawn with, before anything is.
 
     Raises:
-        ConfigError: A setting is missing or of no use, names what there is not, or a font lacks a
-            character of the standard.
+        ConfigError: As `check_values` says; or a font is none or lacks a character of the standard.
     """
+    check_values(settings, standard)
+    for font in settings["fonts"]:
+        for character in standard.alphabet:
+            glyph(font, character)
+
+
+def check_values(settings: Any, standard: PlateStandard) -> None:
+    """`check_settings` but for the fonts, which are looked up where it is drawn.
+
+    Raises:
+        ConfigError: A setting is missing, unknown or of no use, or names what there is not.
+    """
+    if not isinstance(settings, Mapping):
+        raise ConfigError(f"dataset.draw must be a table of keys, not {settings!r}")
+    unknown = sorted(settings.keys() - _DEMANDS.keys())
+    if unknown:
+        raise ConfigError(f"dataset.draw.{unknown[0]} is unknown")
     for name, (fits, demand) in _DEMANDS.items():
         if name not in settings:
             raise ConfigError(f"dataset.draw.{name} is missing")
@@ -43,9 +59,6 @@ def check_settings(settings: Mapping[str, Any], standard: PlateStandard) -> None
             )
     for layout in standard.layouts:
         check_furniture(standard, layout)
-    for font in settings["fonts"]:
-        for character in standard.alphabet:
-            glyph(font, character)
 
 
 def _between(low: float, high: float) -> Callable[[Any], bool]:
@@ -53,7 +66,7 @@ def _between(low: float, high: float) -> Callable[[Any], bool]:
     return lambda value: not isinstance(value, bool) and low <= value <= high
 
 
-def _whole(low: int, high: int) -> Callable[[Any], bool]:
+def _whole(low: int, high: float) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, int) and _between(low, high)(value)
 
 
@@ -89,6 +102,9 @@ _SHARE = (_between(0, 1), "from 0 to 1")
 _COUNT = (_whole(0, 1000), "a whole number from 0 to 1000")
 _TILT = (_between(0, 80), "from 0 to 80 degrees")
 _DEMANDS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "num_images": (_whole(1, math.inf), "a whole number, at least 1"),
+    "seed": (_whole(0, math.inf), "a whole number, at least 0"),
+    "photos": (lambda value: isinstance(value, str | None), "None or the path of a directory"),
     "image_sizes": (_sizes, f"(width, height) pairs of {_IMAGE_PX[0]} to {_IMAGE_PX[1]} pixels"),
     "num_plates": (_shares, "shares from 0 to 1 that sum to 1"),
     "plate_width": (

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from serving.client import ClientSettings, client_settings
 from serving.settings import Count, Part, Port, Positive, load_settings
-from sub_module.engine.config import load_config
+from sub_module.engine.config import load_pipeline_config
 from sub_module.plates import PlateStandard
 from sub_module.plates.standards import load_standard
 
@@ -54,6 +54,7 @@ def asked_and_drawn(
     """
     changes = {} if url is None else {"url": url}
     if standard is None:
-        return client_settings(changes), PlateStandard.from_config(load_config(config)["plates"])
-    plates = load_standard(standard)
-    return client_settings(changes | {"standard": plates.name}), plates
+        plates = load_pipeline_config(config, "plates")["plates"]
+        return client_settings(changes), PlateStandard.from_config(plates)
+    named = load_standard(standard)
+    return client_settings(changes | {"standard": named.name}), named

@@ -52,6 +52,28 @@ def load_config(
     return loaded
 
 
+def load_pipeline_config(config: str, *parts: str) -> dict[str, Any]:
+    """`load_config` of a pipeline config that is to have some parts.
+
+    Args:
+        config: See `load_config`.
+        parts: Their dotted keys, such as `dataset.draw`.
+
+    Raises:
+        ConfigError: As `load_config` says; or it has no such part.
+    """
+    loaded = load_config(config)
+    for part in parts:
+        table: Any = loaded
+        names = part.split(".")
+        for count, name in enumerate(names, 1):
+            if not isinstance(table, dict) or name not in table:
+                missing = ".".join(names[:count])
+                raise ConfigError(f"{config}: no pipeline config: it has no `{missing}`")
+            table = table[name]
+    return loaded
+
+
 def _load(name_or_path: str, kind: str) -> dict[str, Any]:
     path = _find(name_or_path, kind)
     try:

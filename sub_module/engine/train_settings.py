@@ -1,11 +1,17 @@
-"""What `train` of a config may say (`configs/schedules/cpu_minutes.py` explains each key)."""
+"""What `train` of a config may say (`configs/schedules/cpu_minutes.py` explains each key).
+
+No torch in here: whoever starts a run somewhere else need not wait for it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, cast
 
 from sub_module.errors import ConfigError
+from sub_module.models.platenet.sample_settings import check_samples
+from sub_module.models.reader import Networks, build_reader
+from sub_module.plates import PlateStandard
 
 METRICS = ("EIR", "mAP", "dv_mAP")
 # What may be said by a word.
@@ -33,6 +39,8 @@ _RANGES: dict[str, tuple[float, float | None]] = {
     "first_lr": (1e-6, 1.0),
     "final_lr": (0.0, 1.0),
 }
+# Model type to what looks at its `train.samples`; those of other types are looked at in training.
+_SAMPLES: dict[str, Callable[[Any], None]] = {"PlateNet": check_samples}
 
 
 def check_train_settings(settings: Mapping[str, Any]) -> None:
@@ -43,9 +51,9 @@ def check_train_settings(settings: Mapping[str, Any]) -> None:
     """
     for name, (low, high) in _RANGES.items():
         value = _get(settings, name)
-        if not low <= value or (high is not None and value > high):
+        if not _is_number(value) or not low <= value or (high is not None and value > high):
             limits = f"at least {low}" if high is None else f"from {low} to {high}"
-            raise ConfigError(f"train.{name} must be {limits}, not {value}")
+            raise ConfigError(f"train.{name} must be {limits}, not {value!r}")
     for name, choices in _CHOICES.items():
         if _get(settings, name) not in choices:
             known = ", ".join(choices)
@@ -61,11 +69,11 @@ def check_train_settings(settings: Mapping[str, Any]) -> None:
         raise ConfigError("train.weights has a backbone: train.backbone_weights must be null")
     for name in _MEMORY:
         share = _get(_get(settings, "memory"), name, "train.memory")
-        if not 0 < share <= 1:
-            raise ConfigError(f"train.memory.{name} must be above 0 and at most 1, not {share}")
-    processes = settings["num_processes"]
-    if processes is not None and processes < 1:
-        raise ConfigError(f"train.num_processes must be at least 1 or null, not {processes}")
+        if not _is_number(share) or not 0 < share <= 1:
+            raise ConfigError(f"train.memory.{name} must be above 0 and at most 1, not {share!r}")
+    processes = _get(settings, "num_processes")
+    if processes is not None and (not _is_number(processes) or processes < 1):
+        raise ConfigError(f"train.num_processes must be at least 1 or null, not {processes!r}")
     if settings["batch_size"] < (processes or 1):
         raise ConfigError(
             f"train.batch_size {settings['batch_size']} leaves no image for some of the "
@@ -73,7 +81,37 @@ def check_train_settings(settings: Mapping[str, Any]) -> None:
         )
 
 
-def _get(table: Mapping[str, Any], name: str, where: str = "train") -> Any:
-    if name not in table:
+def check_model_settings(config: Mapping[str, Any]) -> None:
+    """Refuse what the model of a config could not read plates with, or not be trained with.
+
+    Args:
+        config: A pipeline config; what it lacks is not looked at.
+
+    Raises:
+        ConfigError: A setting of `train.samples` or of what the reader is told is missing, unknown
+            or out of its range; or there is no such model.
+    """
+    if "model" not in config or "plates" not in config:
+        return
+    model, standard = config["model"], PlateStandard.from_config(config["plates"])
+    try:
+        # It is asked, and never reads.
+        build_reader(model, standard, cast(Networks, None))
+    except KeyError as error:
+        raise ConfigError(f"model: key {error} is missing") from error
+    except (TypeError, ValueError, AttributeError) as error:
+        raise ConfigError(f"model: {error}") from error
+    check = _SAMPLES.get(model["type"].rsplit(".", 1)[-1])
+    if check is not None and "train" in config:
+        check(_get(config["train"], "samples"))
+
+
+def _get(table: Any, name: str, where: str = "train") -> Any:
+    if not isinstance(table, Mapping) or name not in table:
         raise ConfigError(f"{where}.{name} is missing")
     return table[name]
+
+
+def _is_number(value: Any) -> bool:
+    # True and False are whole numbers to Python.
+    return isinstance(value, int | float) and not isinstance(value, bool)

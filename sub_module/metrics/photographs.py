@@ -54,7 +54,8 @@ class PhotographScores:
             `precision`, readings that are of a plate over all (a second one of a plate is not);
             `exact`, plates whose whole text was read over all plates, found or not;
             `exact_raw`, the same of the text before a grammar chose among look-alikes;
-            `characters`, 1 less edit distance over length, over the plates that were found;
+            `characters`, 1 less edit distance over length, over the plates that were found, of
+            each at least 0;
             each of these three with `_o0`: O and 0 taken as one character;
             `ms_per_photo`, of reading a decoded photograph.
         counts: `num_photos`; `num_plates` on them; `num_unknown`, those whose text is not known,
@@ -187,6 +188,11 @@ def _counts(
         counts.exact_raw += truth == raw
         counts.exact_raw_o0 += with_zeros(truth) == with_zeros(raw)
         counts.length += len(truth)
-        counts.kept += len(truth) - edit_distance(truth, text)
-        counts.kept_o0 += len(truth) - edit_distance(with_zeros(truth), with_zeros(text))
+        counts.kept += _kept(truth, text)
+        counts.kept_o0 += _kept(with_zeros(truth), with_zeros(text))
     return counts
+
+
+def _kept(truth: str, text: str) -> int:
+    """Characters less edit distance; of a text that is much too long, none."""
+    return max(0, len(truth) - edit_distance(truth, text))

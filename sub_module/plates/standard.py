@@ -17,6 +17,8 @@ from typing import Any
 from sub_module.errors import ConfigError
 
 FIELDS = ("region", "symbol", "serial")
+# What a character of a grammar's pattern stands for.
+_KINDS = {"L": "letters", "D": "digits", "*": "letters or digits"}
 PlateBox = tuple[float, float, float, float]
 Colour = tuple[int, int, int]
 
@@ -154,8 +156,8 @@ class Grammar:
     Attributes:
         name: Such as `DE`.
         patterns: Each a character for each of a text's: `L` a letter, `D` a digit, `*` either.
-        letters: Those that the country uses.
-        digits: Those that the country uses.
+        letters: Those that the country uses; left out of a config: all in the standard's alphabet.
+        digits: As `letters`.
     """
 
     name: str
@@ -192,26 +194,23 @@ class PlateStandard:
         """Build a standard from a config's `plates` dict (`configs/plates/kr.py` shows each key).
 
         Raises:
-            ConfigError: A key is missing or unknown, or the parts contradict each other.
+            ConfigError: A key is missing or unknown, its value is of another kind, or the parts
+                contradict each other.
         """
         try:
+            config = _table(config, cls, "plates", grammars=())
+            layouts = tuple(_layout(layout) for layout in _list(config, "layouts"))
+            used = {c for layout in layouts for slot in layout.slots for c in slot.alphabet}
             standard = cls(
-                name=config["name"],
-                layouts=tuple(_layout(layout) for layout in config["layouts"]),
-                colours=tuple(
-                    Colours(
-                        _colour(pair["background"]),
-                        _colour(pair["text"]),
-                        float(pair.get("weight", 1.0)),
-                    )
-                    for pair in config["colours"]
-                ),
-                classes=tuple(config["classes"]),
-                grammars=tuple(_grammar(grammar) for grammar in config.get("grammars", ())),
+                name=_text(config, "name"),
+                layouts=layouts,
+                colours=tuple(_colours(pair) for pair in _list(config, "colours")),
+                classes=_texts(config, "classes"),
+                grammars=tuple(_grammar(grammar, used) for grammar in _list(config, "grammars")),
             )
         except KeyError as error:
             raise ConfigError(f"plate standard: key {error} is missing") from error
-        except (TypeError, ValueError, AttributeError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise ConfigError(f"plate standard: {error}") from error
         standard._validate()
         return standard
@@ -280,94 +279,152 @@ class PlateStandard:
     def _characters(self) -> dict[str, str]:
         return {self.label_of(character): character for character in self.alphabet}
 
-    def _validate(self) -> None:
-        def require(condition: bool, reason: str) -> None:
-            if not condition:
-                raise ConfigError(f"plate standard {self.name}: {reason}")
+    def _require(self, condition: bool, reason: str) -> None:
+        if not condition:
+            raise ConfigError(f"plate standard {self.name}: {reason}")
 
+    def _validate(self) -> None:
+        require = self._require
         require(bool(self.layouts), "it has no layout")
         require(bool(self.colours), "it has no colours")
         require(len(set(self.classes)) == len(self.classes), "a class is listed twice")
         names = [name for layout in self.layouts for name in (layout.name, layout.label)]
         require(len(set(names)) == len(names), "two layouts share a name or a label")
         for layout in self.layouts:
-            require(layout.aspect > 0, f"layout {layout.name}: aspect must be above 0")
-            require(bool(layout.rows), f"layout {layout.name} has no row")
-            for label in (layout.label, *(group.label for group in layout.groups)):
-                require(label in self.classes, f"label {label!r} is not in the class list")
-            for row in layout.rows:
-                require(bool(row.slots), f"layout {layout.name} has a row without slots")
-                for box in (row.box, *(group.box for group in row.groups)):
-                    x1, y1, x2, y2 = box
-                    inside = 0 <= x1 < x2 <= 1 and 0 <= y1 < y2 <= 1
-                    require(inside, f"layout {layout.name}: box {box} does not lie in the plate")
-            for slot in layout.slots:
-                require(slot.field in FIELDS, f"field {slot.field!r} is none of {FIELDS}")
-                require(bool(slot.alphabet), f"layout {layout.name}: a slot has an empty alphabet")
-                for character in slot.alphabet:
-                    self.label_of(character)
-            low, high = layout.aspects
-            require(0 < low <= high, f"layout {layout.name}: aspects must rise from above 0")
-            for name, share in layout.furniture:
-                fits = 0 <= share <= 1
-                require(fits, f"layout {layout.name}: furniture {name}: {share} is no share")
+            self._validate_layout(layout)
         for pair in self.colours:
             require(pair.weight > 0, "a colour's weight must be above 0")
         for grammar in self.grammars:
-            for pattern in grammar.patterns:
-                require(
-                    bool(pattern) and set(pattern) <= set("LD*"),
-                    f"grammar {grammar.name}: pattern {pattern!r} must consist of L, D and *",
-                )
-            unknown = set(grammar.letters + grammar.digits) - set(self.alphabet)
-            require(
-                not unknown, f"grammar {grammar.name}: no slot takes {''.join(sorted(unknown))}"
-            )
+            self._validate_grammar(grammar)
+
+    def _validate_layout(self, layout: Layout) -> None:
+        require, named = self._require, f"layout {layout.name}"
+        require(layout.aspect > 0, f"{named}: aspect must be above 0")
+        require(bool(layout.rows), f"{named} has no row")
+        for label in (layout.label, *(group.label for group in layout.groups)):
+            require(label in self.classes, f"label {label!r} is not in the class list")
+        for row in layout.rows:
+            require(bool(row.slots), f"{named} has a row without slots")
+            for box in (row.box, *(group.box for group in row.groups)):
+                x1, y1, x2, y2 = box
+                inside = 0 <= x1 < x2 <= 1 and 0 <= y1 < y2 <= 1
+                require(inside, f"{named}: box {box} does not lie in the plate")
+        for slot in layout.slots:
+            require(slot.field in FIELDS, f"field {slot.field!r} is none of {FIELDS}")
+            require(bool(slot.alphabet), f"{named}: a slot has an empty alphabet")
+            for character in slot.alphabet:
+                self.label_of(character)
+        low, high = layout.aspects
+        require(0 < low <= high, f"{named}: aspects must rise from above 0")
+        for name, share in layout.furniture:
+            require(0 <= share <= 1, f"{named}: furniture {name}: {share} is no share")
+
+    def _validate_grammar(self, grammar: Grammar) -> None:
+        require, named = self._require, f"grammar {grammar.name}"
+        most = max(len(layout.slots) for layout in self.layouts)
+        require(bool(grammar.patterns), f"{named}: patterns must not be empty")
+        for pattern in grammar.patterns:
+            quoted = f"{named}: pattern {pattern!r}"
+            known = bool(pattern) and set(pattern) <= _KINDS.keys()
+            require(known, f"{quoted} must consist of L, D and *")
+            require(len(pattern) <= most, f"{quoted} is longer than any layout: {most} slots")
+            for kind, characters in zip(pattern, grammar.alphabets(pattern), strict=True):
+                require(bool(characters), f"{quoted} needs {_KINDS[kind]}, and there are none")
+        unknown = set(grammar.letters + grammar.digits) - set(self.alphabet)
+        require(not unknown, f"{named}: no slot takes {''.join(sorted(unknown))}")
 
 
-def _layout(config: Mapping[str, Any]) -> Layout:
+def _layout(config: Any) -> Layout:
+    config = _table(config, Layout, "layouts", furniture={})
+    furniture = config["furniture"]
+    if not isinstance(furniture, Mapping):
+        furniture = dict(_list(config, "furniture"))  # as `to_config` writes it
+    aspect = _number(config["aspect"], "aspect")
+    low, high = _numbers({"aspects": [aspect, aspect], **config}, "aspects", 2)
+    rows = [_table(row, Row, "rows") for row in _list(config, "rows")]
     return Layout(
-        name=config["name"],
-        label=config["label"],
-        aspect=float(config["aspect"]),
-        rows=tuple(
-            Row(
-                box=_box(row["box"]),
-                groups=tuple(
-                    Group(group["label"], _box(group["box"]), _slots(group["slots"]))
-                    for group in row["groups"]
-                ),
-            )
-            for row in config["rows"]
-        ),
-        aspects=_aspects(config),
-        furniture=tuple((str(n), float(s)) for n, s in dict(config.get("furniture", ())).items()),
+        name=_text(config, "name"),
+        label=_text(config, "label"),
+        aspect=aspect,
+        rows=tuple(Row(_box(r), tuple(_group(g) for g in _list(r, "groups"))) for r in rows),
+        aspects=(low, high),
+        furniture=tuple((str(n), _number(s, f"furniture {n}")) for n, s in furniture.items()),
     )
 
 
-def _aspects(config: Mapping[str, Any]) -> tuple[float, float]:
-    low, high = (float(value) for value in config.get("aspects", [config["aspect"]] * 2))
-    return low, high
-
-
-def _grammar(config: Mapping[str, Any]) -> Grammar:
-    return Grammar(
-        name=config["name"],
-        patterns=tuple(config["patterns"]),
-        letters=str(config.get("letters", ascii_uppercase)),
-        digits=str(config.get("digits", digits)),
+def _group(config: Any) -> Group:
+    config = _table(config, Group, "groups")
+    slots = [_table(slot, Slot, "slots", optional=False) for slot in _list(config, "slots")]
+    return Group(
+        _text(config, "label"),
+        _box(config),
+        tuple(Slot(_text(s, "field"), _text(s, "alphabet"), bool(s["optional"])) for s in slots),
     )
 
 
-def _slots(configs: list[Mapping[str, Any]]) -> tuple[Slot, ...]:
-    return tuple(Slot(c["field"], c["alphabet"], bool(c.get("optional", False))) for c in configs)
+def _grammar(config: Any, used: set[str]) -> Grammar:
+    every = {
+        "letters": "".join(sorted(filter(str.isalpha, used))),
+        "digits": "".join(sorted(filter(str.isdigit, used))),
+    }
+    config = _table(config, Grammar, "grammars", **every)
+    texts = (_text(config, "letters"), _text(config, "digits"))
+    return Grammar(_text(config, "name"), _texts(config, "patterns"), *texts)
 
 
-def _box(values: list[float]) -> PlateBox:
-    x1, y1, x2, y2 = (float(value) for value in values)
+def _colours(config: Any) -> Colours:
+    config = _table(config, Colours, "colours", weight=1.0)
+    weight = _number(config["weight"], "weight")
+    return Colours(_colour(config, "background"), _colour(config, "text"), weight)
+
+
+def _colour(config: Mapping[str, Any], key: str) -> Colour:
+    red, green, blue = values = _numbers(config, key, 3)
+    if not all(value.is_integer() and 0 <= value <= 255 for value in values):
+        raise ValueError(f"{key} must be whole numbers from 0 to 255, not {config[key]!r}")
+    return int(red), int(green), int(blue)
+
+
+def _box(config: Mapping[str, Any]) -> PlateBox:
+    x1, y1, x2, y2 = _numbers(config, "box", 4)
     return x1, y1, x2, y2
 
 
-def _colour(values: list[int]) -> Colour:
-    red, green, blue = (int(value) for value in values)
-    return red, green, blue
+def _table(config: Any, kind: type[Any], name: str, **defaults: Any) -> dict[str, Any]:
+    """A dict whose keys are the attributes of a class, with defaults for those left out."""
+    if not isinstance(config, Mapping):
+        raise TypeError(f"{name}: expected a table of keys, not {type(config).__name__}")
+    for key in config:
+        if key not in kind.__dataclass_fields__:
+            raise ValueError(f"{name}: key {key!r} is unknown")
+    return {**defaults, **config}
+
+
+def _list(config: Mapping[str, Any], key: str) -> Sequence[Any]:
+    if not isinstance(config[key], list | tuple):
+        raise TypeError(f"{key} must be a list, not {type(config[key]).__name__}")
+    return config[key]  # type: ignore[no-any-return]
+
+
+def _numbers(config: Mapping[str, Any], key: str, count: int) -> tuple[float, ...]:
+    values = _list(config, key)
+    if len(values) != count:
+        raise ValueError(f"{key} must be {count} numbers, not {values!r}")
+    return tuple(_number(value, key) for value in values)
+
+
+def _number(value: Any, name: str) -> float:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not math.isfinite(value):
+        raise TypeError(f"{name} must be a finite number, not {value!r}")
+    return float(value)
+
+
+def _texts(config: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    return tuple(_text({key: value}, key) for value in _list(config, key))
+
+
+def _text(config: Mapping[str, Any], key: str) -> str:
+    if not isinstance(config[key], str):
+        raise TypeError(f"{key} must be text, not {config[key]!r}")
+    return config[key]  # type: ignore[no-any-return]

@@ -119,6 +119,13 @@ def test_what_cannot_be_drawn_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("num_images", "5"),
+        ("num_images", 0),
+        ("num_images", 5.5),
+        ("seed", -1),
+        ("seed", None),
+        ("photos", 3),
+        ("photos", ["photos"]),
         ("image_sizes", []),
         ("image_sizes", [[640, 48]]),
         ("image_sizes", [[640, 480, 3]]),
@@ -198,6 +205,19 @@ def test_names_that_there_are_not_are_refused() -> None:
     layout = replace(kr_standard().layouts[0], furniture=(("tinsel", 1.0),))
     with pytest.raises(ConfigError, match=r"^plate standard kr: .*: no furniture 'tinsel'; there "):
         check_settings(settings, replace(kr_standard(), layouts=(layout,)))
+
+
+def test_no_table_and_a_setting_that_there_is_not() -> None:
+    with pytest.raises(ConfigError, match=r"^dataset\.draw\.hard_negatve is unknown$"):
+        check_settings(dict(DATASET["draw"], hard_negatve=5), kr_standard())
+    with pytest.raises(ConfigError, match=r"^dataset\.draw must be a table of keys, not 3$"):
+        check_settings(3, kr_standard())
+
+
+def test_settings_are_looked_at_before_their_numbers_are_used(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"draw\.num_images must be .*, not '5'"):
+        draw(tmp_path / "set", "5", settings=dict(SMALL, num_images="5"))  # type: ignore[arg-type]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_missing_setting_and_fonts_that_are_none(tmp_path: Path) -> None:

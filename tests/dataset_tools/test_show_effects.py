@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -86,6 +88,39 @@ def test_what_cannot_be_shown(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"dataset\.draw\.effects: no effect 'fog'"):
         show_effects(tmp_path / "x.png", {**SETTINGS, "effects": {"fog": 1.0}}, tiny_standard())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_sheet_that_cannot_be_written_whole_leaves_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sheet.png").write_text("old")
+
+    def full(*paths: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("sub_module.files.os.replace", full)
+    settings = {**SETTINGS, "effects": {"haze": 0.1}}
+    with pytest.raises(DataError, match=r"sheet\.png: cannot be written: No space left"):
+        show_effects(tmp_path / "sheet.png", settings, tiny_standard(), num_scenes=1)
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
+
+
+def test_the_command_lists_the_steps_of_a_config(tmp_path: Path) -> None:
+    config, sheet = tmp_path / "config.json", tmp_path / "sheets" / "sheet.png"
+    draw = {**SETTINGS, "effects": {"haze": 0.08}}
+    parts = {"plates": furnished().to_config(), "dataset": {**DATASET, "draw": draw}}
+    config.write_text(json.dumps(parts))
+    arguments = ["show", "--effects", str(config), "--out", str(sheet)]
+    result = CliRunner().invoke(dataset.app, arguments)
+    assert result.exit_code == 0, result.exception
+    header, *rows = result.stdout.splitlines()
+    assert header.split("  ")[0] == "step"
+    assert [row.split() for row in rows] == [
+        ["bolts", "furniture", "of", "stacked", "25", "%"],
+        ["haze", "camera", "8", "%"],
+    ]
+    assert result.stderr.endswith(f"contact sheet: {sheet}\n")
+    assert Image.open(sheet).format == "PNG"
 
 
 @pytest.mark.parametrize("arguments", [[], ["set", "--effects", "plate_training"]])

@@ -14,6 +14,7 @@ from sub_module.models.base import PlateModel
 from sub_module.models.platenet.inputs import InputSizes
 from sub_module.models.platenet.losses import classes_loss, corner_loss, heat_loss, offset_loss
 from sub_module.models.platenet.networks import ColumnReader, CornerRefiner, PlateDetector
+from sub_module.models.platenet.sample_settings import check_samples
 from sub_module.models.platenet.samples import PlateTrainingSet, collate_samples
 from sub_module.models.registry import MODELS
 
@@ -93,7 +94,9 @@ class PlateNet(PlateModel):
 
         Raises:
             DataError: The file cannot be used, or is of another plate standard.
+            ConfigError: A setting is missing, unknown or out of its range.
         """
+        check_samples(settings)
         return PlateTrainingSet(coco_file, self.standard, self.sizes, settings)
 
     @staticmethod

@@ -34,6 +34,7 @@ _INTEGERS = (
     "reading.min_agreeing",
     "reading.min_characters",
 )
+_LISTS = ("margins", "calibration")
 _MOST_MARGINS = 16
 
 
@@ -86,6 +87,8 @@ class ReadingSettings:
         unknown = sorted(reading.keys() - known.keys())
         if unknown:
             raise ConfigError(f"model.reading.{unknown[0]} is unknown")
+        for name, value in reading.items():
+            _check_shape(name, value)
         calibration = reading["calibration"]
         asked = {
             key: range_
@@ -105,3 +108,13 @@ class ReadingSettings:
                 )
             reading["calibration"] = tuple(calibration)
         return cls(**reading)
+
+
+def _check_shape(name: str, value: Any) -> None:
+    """Refuse a list where one number is meant, and one number or lists where a list is."""
+    is_list = isinstance(value, list | tuple)
+    if name not in _LISTS:
+        if is_list:
+            raise ConfigError(f"model.reading.{name} must be one number, not {value!r}")
+    elif value is not None and (not is_list or any(isinstance(v, list | tuple) for v in value)):
+        raise ConfigError(f"model.reading.{name} must be a list of numbers, not {value!r}")

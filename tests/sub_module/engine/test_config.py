@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from sub_module.engine.config import load_config, parse_overrides
+from sub_module.engine.config import load_config, load_pipeline_config, parse_overrides
 from sub_module.errors import ConfigError
+from tests.standards import REPOSITORY
 
 BASE = """
 from collections import OrderedDict
@@ -171,6 +172,27 @@ def test_unknown_name_lists_the_configs() -> None:
         load_config("plate_trainin")
     with pytest.raises(ConfigError, match=r"nowhere/x\.py"):
         load_config("nowhere/x.py")
+
+
+@pytest.mark.parametrize(
+    ("config", "parts", "missing"),
+    [
+        pytest.param("configs/plates/eu.py", ["dataset.draw", "plates"], "dataset", id="plates"),
+        pytest.param("configs/datasets/drawn.py", ["dataset", "plates"], "plates", id="a data set"),
+        pytest.param("plate_training", ["plates", "dataset.paint"], "dataset.paint", id="deeper"),
+        pytest.param("plate_training", ["name.first"], "name.first", id="no table"),
+    ],
+)
+def test_what_a_pipeline_config_lacks(config: str, parts: list[str], missing: str) -> None:
+    file = str(REPOSITORY / config) if config.endswith(".py") else config
+    with pytest.raises(ConfigError) as caught:
+        load_pipeline_config(file, *parts)
+    assert str(caught.value) == f"{file}: no pipeline config: it has no `{missing}`"
+
+
+def test_a_pipeline_config_that_has_its_parts() -> None:
+    whole = load_pipeline_config("plate_training", "dataset.draw", "plates")
+    assert whole == load_pipeline_config("plate_training") == load_config("plate_training")
 
 
 def test_main_config_is_complete() -> None:

@@ -90,6 +90,17 @@ def test_a_missed_plate_counts_for_exact_reads_and_not_for_characters() -> None:
         assert scores.counts["num_false"] == 1 - found
 
 
+def test_a_text_that_is_much_too_long_takes_nothing_from_other_plates() -> None:
+    photographs = [_photograph(AB1=0, OB2=300)]
+    readings = [[_reading("AB1", 0), _reading("12345678", 300)]]
+    estimates = score_photographs(photographs, readings).estimates
+    # Of its distance, 7 of 3 characters, no more than 3 count.
+    for name in ("characters", "characters_o0"):
+        assert estimates[name] == Estimate(0.5, 0.5, 0.5)
+    alone = score_photographs([_photograph(AB1=0)], [[_reading("12345678", 0)]])
+    assert alone.estimates["characters"] == Estimate(0.0, 0.0, 0.0)
+
+
 def _ratio(above: ArrayLike, below: ArrayLike) -> Estimate | None:
     return ratios({"of": (above, below)})["of"]
 

@@ -304,8 +304,9 @@ def test_calibration_stretches_the_log_odds() -> None:
 def test_a_look_alone_is_the_vote() -> None:
     probabilities = np.array([[[0.9, 0.0], [0.0, 0.0]]], np.float32)
     filled = np.array([[True, False]])
-    (only,) = [vote([RowTexts(probabilities, filled)])]
+    (only,) = [vote([RowTexts(probabilities, filled, np.array([0.8]))])]
     assert only.agreeing == 1
+    assert only.complete == pytest.approx(0.8)
     assert only.filled.tolist() == [True, False]
     assert only.probabilities.tolist() == probabilities[0].tolist()
 
@@ -313,7 +314,7 @@ def test_a_look_alone_is_the_vote() -> None:
 def test_of_two_lengths_as_frequent_the_surer_wins() -> None:
     probabilities = np.array([[[0.6], [0.0]], [[0.9], [0.9]]], np.float32)
     filled = np.array([[True, False], [True, True]])
-    assert vote([RowTexts(probabilities, filled)]).filled.tolist() == [True, True]
+    assert vote([RowTexts(probabilities, filled, np.ones(2))]).filled.tolist() == [True, True]
 
 
 WRONG = [
@@ -321,10 +322,22 @@ WRONG = [
     ({"margins": [0.0] * 17}, "margins", "too many looks"),
     ({"margins": [2.0]}, "margins", "a margin out of its range"),
     ({"min_agreeing": 2}, "min_agreeing", "more than looks"),
+    ({"margins": 0.02}, "margins", "a number instead of looks"),
+    ({"margins": None}, "margins", "no list of looks"),
+    ({"margins": [[0.0]]}, "margins", "lists of looks"),
+    ({"margins": [True]}, "margins", "a look that is no number"),
+    ({"calibration": 0.5}, "calibration", "a number instead of two"),
+    ({"calibration": [[1.0], 0.0]}, "calibration", "a slope that is a list"),
+    ({"calibration": [True, 0.0]}, "calibration", "a slope that is no number"),
     ({"calibration": [1.0]}, "calibration", "one number"),
     ({"calibration": [-1.0, 0.0]}, "calibration", "scores the wrong way round"),
     ({"max_turned": 0.0}, "max_turned", "nothing would be read"),
+    ({"max_turned": [1.2]}, "max_turned", "an optional number in a list"),
     ({"max_outside": "no"}, "max_outside", "text"),
+    ({"min_heat": [0.1, 0.2]}, "min_heat", "several numbers"),
+    ({"max_plates": [3]}, "max_plates", "a whole number in a list"),
+    ({"max_plates": True}, "max_plates", "true is no number"),
+    ({"max_plates": 3.5}, "max_plates", "no whole number"),
     ({"nonsense": 1}, "nonsense", "an unknown key"),
 ]
 

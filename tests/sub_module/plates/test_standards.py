@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import runpy
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from sub_module.errors import ConfigError
+from sub_module.models.reader import what_is_missing
+from sub_module.plates.standard import PlateStandard
 from sub_module.plates.standards import known_standards, load_standard
 from tests.standards import REPOSITORY, TINY, flat_file, kr_standard, tiny_standard
 
@@ -21,6 +24,18 @@ def test_each_that_comes_with_plateflow_is_called_as_its_file() -> None:
     for name in known_standards():
         assert load_standard(name).name == name
     assert load_standard("kr") == kr_standard()
+
+
+def test_networks_of_europe_read_brazil() -> None:
+    assert what_is_missing(load_standard("eu"), load_standard("br")) is None
+
+
+def test_a_grammar_does_not_ask_for_what_a_country_leaves_out() -> None:
+    without = json.dumps(load_standard("br").to_config()["layouts"]).replace("Q", "")
+    plates = runpy.run_path(str(REPOSITORY / "configs" / "plates" / "br.py"))["plates"]
+    brazil = PlateStandard.from_config({**plates, "layouts": json.loads(without)})
+    assert "Q" not in brazil.alphabet
+    assert {grammar.letters for grammar in brazil.grammars} == {"ABCDEFGHIJKLMNOPRSTUVWXYZ"}
 
 
 def test_a_file_of_ones_own(tmp_path: Path) -> None:
