@@ -43,6 +43,8 @@ _MIN_TURNED_PX = 70.0
 _GREY_LEVELS = np.arange(256) / 255
 # With more standard deviations, jitter would turn quadrangles inside out.
 _MOST_DEVIATIONS = 1.75
+_MOST_OFFSET = 1.0
+_TRIES = 10
 
 
 class PlateTrainingSet(Dataset[dict[str, Any]]):
@@ -118,9 +120,9 @@ class PlateTrainingSet(Dataset[dict[str, Any]]):
         truths = _corners_of(record)
         for reading, truth in zip(record.readings, truths, strict=True):
             for _ in range(self._settings["crops_per_plate"]):
-                rough = self._jittered(truth, "crop", rng)
+                rough, offset = self._rough(truth, rng)
                 crops.append(self._crop(image, rough))
-                offsets.append(map_points(image_to_plate(rough), truth) - UNIT_SQUARE)
+                offsets.append(offset)
                 layouts.append(names.index(reading.layout))
                 plates.append(1.0)
         regions = [empty.draw(rng) for _ in range(self._settings["empty_crops_per_image"])]
@@ -138,6 +140,19 @@ class PlateTrainingSet(Dataset[dict[str, Any]]):
             "layouts": np.array(layouts, np.int64),
             "is_plate": np.array(plates, np.float32),
         }
+
+    def _rough(self, truth: Corners, rng: np.random.Generator) -> tuple[Corners, Corners]:
+        """A detector's guess at a plate, and how far its corners are to move in plate coordinates.
+
+        Never further than a crop could show: a guess that is bent much sees far corners near the
+        horizon of its own perspective.
+        """
+        for _ in range(_TRIES):
+            rough = self._jittered(truth, "crop", rng)
+            offsets = map_points(image_to_plate(rough), truth) - UNIT_SQUARE
+            if np.abs(offsets).max() <= _MOST_OFFSET:
+                return rough, offsets
+        return truth, np.zeros((4, 2), np.float32)
 
     def _crop(self, image: Image, corners: Corners) -> Image:
         return rectify(image, corners, self._sizes.crop_region, self._sizes.crop).transpose(2, 0, 1)

@@ -126,6 +126,17 @@ def test_samples_of_a_drawn_set(standard: PlateStandard, tmp_path: Path) -> None
     assert (batch["labels"] > 0).float().mean() > 0.15
 
 
+def test_no_corner_is_to_move_further_than_a_crop_shows(tmp_path: Path) -> None:
+    standard = tiny_standard()
+    coco_file = drawn_set(tmp_path, standard, 8) / "train.json"
+    settings = {**SAMPLES, "crop_jitter": [0.18, 0.3], "crops_per_plate": 100}
+    np.random.seed(0)
+    samples = PlateTrainingSet(coco_file, standard, InputSizes.from_config(SIZES), settings)
+    offsets = np.concatenate([np.abs(samples[i]["offsets"]) for i in range(len(samples))])
+    # One in 70 would move further, some by nine plates.
+    assert 0.8 < offsets.max() <= 1
+
+
 def test_places_without_a_plate_are_busy_ones() -> None:
     # A plate on the left, stripes on the right, nothing between.
     image = np.full((240, 640, 3), 120, np.uint8)
