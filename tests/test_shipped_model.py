@@ -13,6 +13,7 @@ import pytest
 
 from dataset_tools.record import coco_of
 from sub_module.engine.infer import SHIPPED_MODEL, model_in_use
+from sub_module.metrics.photographs import with_zeros
 from sub_module.plates.standards import load_standard
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -33,6 +34,11 @@ def typed(home: Path, *arguments: str) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def _with_zeros(row: tuple[str, str, str]) -> tuple[str, str, str]:
+    file, layout, text = row
+    return file, layout, with_zeros(text)
 
 
 @pytest.mark.parametrize("name", READ)
@@ -56,7 +62,8 @@ def test_it_reads_the_samples(name: str, tmp_path: Path) -> None:
         for reading in row["readings"]
     )
     assert len(found) >= 4
-    assert found == wanted
+    # In random texts nothing tells O from 0 where a lettering draws them alike.
+    assert [_with_zeros(row) for row in found] == [_with_zeros(row) for row in wanted]
     readme = (ROOT / "README.md").read_text()
     shown = [text for file, _, text in found if f"read docs/{samples.name}/{file}" in readme]
     assert shown, "the README reads one of them"
@@ -70,10 +77,11 @@ def test_what_is_no_plate_gives_hardly_a_reading(tmp_path: Path) -> None:
     options = ("--standard", "eu", "--json")
     tried = json.loads(typed(tmp_path / "home", "dataset", "try-traps", str(traps), *options))
     assert tried["all"]["images"] == 36
-    # Of ten small plates one is read wrongly; that is no plate made up. One percent is wanted, and
-    # the model's card says how far it is from that.
-    kinds = tried.keys() - {"all", "ten_plates"}
-    assert sum(tried[kind]["false_readings"] for kind in kinds) <= 3
+    # The model's card says how often screens, signs and one of ten small plates are misread.
+    doubtful = {"ten_plates", "screenshot", "sign"}
+    sure = tried.keys() - {"all", *doubtful}
+    assert sum(tried[kind]["false_readings"] for kind in sure) == 0
+    assert sum(tried[kind]["false_readings"] for kind in doubtful) <= 3
 
 
 def test_it_is_evaluated_like_any_other(tmp_path: Path) -> None:

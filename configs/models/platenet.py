@@ -38,7 +38,7 @@ model = dict(
         max_turned=None,
         # Share of plates whose text follows one of the standard's grammars, below 1; 0: grammars
         # are not asked.
-        follows_grammar=0.9,
+        follows_grammar=0.5,
         # [slope, offset] of the log odds of a score that is right as often as it says, as
         # `evaluate.calibrate` fits them; None: scores stay as they are.
         calibration=None,

@@ -71,7 +71,7 @@ class ReadingSettings:
     min_agreeing: int = 1
     min_characters: int = 1
     max_turned: float | None = None
-    follows_grammar: float = 0.9
+    follows_grammar: float = 0.5
     calibration: tuple[float, float] | None = None
 
     @classmethod
