@@ -252,17 +252,17 @@ class PlateNetReader:
         """What the looks at each row say; rows with the same slots are decoded in one go.
 
         Args:
-            columns: (rows, margins, T, 1 + A).
+            columns: (rows, looks, T, 1 + A).
             slots: Of each row.
         """
-        num_margins = columns.shape[1]
+        num_looks = columns.shape[1]
         decoded: list[RowTexts | None] = [None] * len(slots)
         for each in dict.fromkeys(slots):
             members = [index for index, own in enumerate(slots) if own == each]
             looks = columns[members].reshape(-1, *columns.shape[2:])
             texts = decode_rows(looks, each, self._alphabet)
             for n, index in enumerate(members):
-                part = slice(n * num_margins, (n + 1) * num_margins)
+                part = slice(n * num_looks, (n + 1) * num_looks)
                 decoded[index] = RowTexts(
                     texts.probabilities[part], texts.filled[part], texts.complete[part]
                 )
