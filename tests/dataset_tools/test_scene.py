@@ -147,7 +147,7 @@ def test_hard_negatives_are_drawn_and_spare_plates(kind: Any) -> None:
         has_changed = not np.array_equal(image, _photo())
         changed += has_changed
         # The bars of a screen look like no plate.
-        assert bool(outlines) == (has_changed and kind is not negatives._screen)
+        assert bool(outlines) == (has_changed and kind is not negatives._bars)
         if taken:
             assert np.array_equal(image[180:230, 250:420], _photo()[180:230, 250:420])
     assert changed >= 4

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from dataset_tools.draw.brushes import Image, Polygon, shrunk
-from dataset_tools.draw.chance import varied
+from dataset_tools.draw.chance import own_generator, varied
 from dataset_tools.draw.faces.glyphs import Glyph
 from dataset_tools.draw.faces.strokes import random_letters
 from dataset_tools.draw.plates.blank import Blank, blend
@@ -35,11 +35,16 @@ def paint_furnished(
     rng: np.random.Generator,
 ) -> FlatPlate:
     """Paint a plate of a layout with furniture: see `paint_plate`."""
-    blank = _random_blank(standard, layout, max(width_px, _MIN_WIDTH_PX), settings["fonts"], rng)
+    # Pieces of furniture take from generators of their own: without one the rest stays as it is.
+    rng = np.random.default_rng(int(rng.integers(2**32)))
+    width = max(width_px, _MIN_WIDTH_PX)
+    blank = _random_blank(standard, layout, width, settings["fonts"], own_generator(rng, "blank"))
     _furnish(blank, UNDER_TEXT, rng)
     labels, polygons, smallest = _letter(blank, standard, layout, settings, rng)
     _furnish(blank, OVER_TEXT, rng)
-    image, board = holder(blank, rng) if "holder" in blank.drawn else (blank.image, UNIT_SQUARE)
+    image, board = blank.image, UNIT_SQUARE
+    if "holder" in blank.drawn:
+        image, board = holder(blank, own_generator(rng, "holder"))
     if blank.width > width_px:
         scale = width_px / blank.width
         image = shrunk(image, [max(1, round(side * scale)) for side in image.shape[1::-1]])
@@ -54,10 +59,7 @@ def _random_blank(
     rng: np.random.Generator,
 ) -> Blank:
     """An empty sheet, `width` pixels wide, with all decided that it will have."""
-    chances = rng.random(len(layout.furniture))
-    drawn = {
-        name for (name, share), at in zip(layout.furniture, chances, strict=True) if at < share
-    }
+    drawn = {name for name, share in layout.furniture if own_generator(rng, name).random() < share}
     height = max(8, round(width / _random_aspect(layout, rng)))
     weights = np.cumsum([pair.weight for pair in standard.colours])
     pair = standard.colours[int(np.searchsorted(weights, rng.random() * weights[-1]))]
@@ -87,7 +89,7 @@ def _random_aspect(layout: Layout, rng: np.random.Generator) -> float:
 def _furnish(blank: Blank, pieces: Mapping[str, Painter], rng: np.random.Generator) -> None:
     for name, paint in pieces.items():
         if name in blank.drawn:
-            paint(blank, rng)
+            paint(blank, own_generator(rng, name))
 
 
 def _letter(
@@ -154,7 +156,7 @@ def _set(
     for gap, index in zip(line.gaps, sorted(between), strict=True):
         name = between[index]
         if name is not None:
-            BETWEEN[name].paint(blank, gap, rng)
+            BETWEEN[name].paint(blank, gap, own_generator(rng, name))
     play = rng.uniform(0, 0.015) * (room[3] - room[1]) * (rng.random() < 0.2)
     shifts = (rng.normal(size=len(line.boxes)) * play).tolist()
     return [
@@ -165,9 +167,9 @@ def _set(
 def _ink(blank: Blank, coverage: Image, rng: np.random.Generator) -> None:
     """Lay the text's colour on, worn and embossed where that is to be."""
     if "wear" in blank.drawn:
-        coverage = worn(coverage, rng)
+        coverage = worn(coverage, own_generator(rng, "wear"))
     if "relief" in blank.drawn:
-        emboss(blank.image, coverage, rng)
+        emboss(blank.image, coverage, own_generator(rng, "relief"))
     blend(blank.image, coverage, blank.ink)
 
 

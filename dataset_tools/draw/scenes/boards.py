@@ -1,4 +1,4 @@
-"""Flat pictures with text that are no plates: signs, boards, captions, bars of a screen."""
+"""Flat pictures with text that are no plates: signs, boards, captions."""
 
 from __future__ import annotations
 
@@ -9,10 +9,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dataset_tools.draw.brushes import Image, as_image, lay_ink, shrunk
+from dataset_tools.draw.brushes import Image, as_image, shrunk
 from dataset_tools.draw.chance import pick, varied
-from dataset_tools.draw.faces.glyphs import Glyph, word
+from dataset_tools.draw.faces.glyphs import Glyph
 from dataset_tools.draw.faces.strokes import CHARACTERS, random_letters
+from dataset_tools.draw.scenes.lettering import (
+    lettered,
+    made_up_word,
+    phone_number,
+    plotted,
+    write,
+)
 from sub_module.plates import PlateStandard
 
 _HEADLINES = (
@@ -27,12 +34,7 @@ _LINES = (
     *("open Mon-Sat 9-18", "& Söhne", "GmbH & Co. KG"),
     *("www.example.com", "info@example.org", "2nd floor", "100 m", "left at the lights", "tel/fax"),
 )
-_PLOTTER_FONTS = (
-    *(cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_DUPLEX, cv2.FONT_HERSHEY_COMPLEX),
-    cv2.FONT_HERSHEY_PLAIN,
-)
 _DEVICES = ("CAM", "CAMERA", "CH", "DVR", "Cam")
-_BUTTONS = ("OK", "Share", "Edit", "Delete", "Back", "12", "Reply", "Save")
 
 
 def paint_sign(fonts: Sequence[str], rng: np.random.Generator) -> Image:
@@ -52,14 +54,21 @@ def paint_sign(fonts: Sequence[str], rng: np.random.Generator) -> Image:
     for line in range(count):
         top = height * (0.08 + 0.84 * line / count)
         box = (10, top, width - 10, top + 0.84 * height / count * rng.uniform(0.7, 1.0))
-        choice = rng.random()
-        if line > 0 and choice < 0.5:
-            mask = _plotted(_phone_number(rng), rng)
-        else:
-            texts = _LINES if line > 0 and choice < 0.8 else _HEADLINES
-            mask = _lettered(pick(texts, rng), fonts, rng)
-        _write(image, mask, box, ink)
+        write(image, _sign_line(line == 0, fonts, rng), box, ink)
     return image
+
+
+def _sign_line(is_first: bool, fonts: Sequence[str], rng: np.random.Generator) -> Image:
+    choice = rng.random()
+    if choice < (0.1 if is_first else 0.45):
+        return plotted(phone_number(rng), rng)
+    if choice < 0.45:
+        # Known words alone would be learnt by heart.
+        text = made_up_word(rng)
+        if rng.random() < 0.3:
+            text += f" {pick(('', *'ABCDEGT'), rng)}{int(rng.integers(1, 100))}"
+        return lettered(text, fonts, rng)
+    return lettered(pick(_HEADLINES if is_first or choice > 0.8 else _LINES, rng), fonts, rng)
 
 
 def paint_board(
@@ -97,7 +106,7 @@ def paint_board(
     for row in range(rows):
         top = height * (0.1 + 0.8 * row / rows)
         line = _set_line(glyphs[row::rows], rng)
-        _write(image, line, (12, top, width - 12, top + 0.8 * height / rows), ink)
+        write(image, line, (12, top, width - 12, top + 0.8 * height / rows), ink)
     return image
 
 
@@ -122,74 +131,10 @@ def timestamp(image_size: tuple[int, int], rng: np.random.Generator) -> Image:
         f"{clock} {int(rng.integers(5, 140))} km/h",
         f"{year}/{month:02d}/{day:02d}",
     )
-    mask = _plotted(pick(texts, rng), rng)
+    mask = plotted(pick(texts, rng), rng)
     height = max(8, round(image_size[1] * rng.uniform(0.025, 0.07)))
     width = min(round(mask.shape[1] * height / mask.shape[0]), round(image_size[0] * 0.8))
     return shrunk(mask, (width, height))
-
-
-def phone_bar(
-    fonts: Sequence[str], image_size: tuple[int, int], is_top: bool, rng: np.random.Generator
-) -> Image:
-    """A bar of a telephone's screen: the clock and signs above, buttons and a field below.
-
-    Args:
-        fonts: Font files to choose from.
-        image_size: (width, height) of the image that it is for, in pixels.
-        is_top: Whether it is the upper one.
-        rng: Where chance comes from.
-
-    Returns:
-        (h, width, 3) RGB.
-    """
-    width = image_size[0]
-    height = round(image_size[1] * (rng.uniform(0.04, 0.1) if is_top else rng.uniform(0.07, 0.16)))
-    bar = np.full((height, width, 3), 250 if rng.random() < 0.4 else rng.integers(0, 50), np.uint8)
-    ink = np.full(3, 20.0 if bar[0, 0, 0] > 128 else 245.0)
-    high = (0.25 * height, 0.75 * height)
-    if is_top:
-        clock = f"{int(rng.integers(24))}:{int(rng.integers(60)):02d}"
-        _write(bar, _plotted(clock, rng), (0.04 * width, high[0], 0.2 * width, high[1]), ink)
-        left, top = int(0.9 * width), int(high[0])
-        cv2.rectangle(bar, (left, top), (left + int(0.05 * width), int(high[1])), ink.tolist(), 1)
-        text = f"{int(rng.integers(5, 100))}%"
-        _write(bar, _plotted(text, rng), (0.78 * width, high[0], 0.88 * width, high[1]), ink)
-        return bar
-    for x in np.linspace(0.12, 0.88, int(rng.integers(2, 5))):
-        half, colour = rng.uniform(0.04, 0.1) * width, rng.integers(40, 230, 3).tolist()
-        box = (x * width - half, high[0], x * width + half, high[1])
-        x1, y1, x2, y2 = (round(value) for value in box)
-        cv2.rectangle(bar, (x1, y1), (x2, y2), colour, -1)
-        text = pick(_BUTTONS, rng)
-        _write(bar, _lettered(text, fonts, rng), (x1 + 3, y1 + 3, x2 - 3, y2 - 3), ink)
-    return bar
-
-
-def _phone_number(rng: np.random.Generator) -> str:
-    """A telephone number as adverts write one."""
-    digits = "".join(map(str, rng.integers(0, 10, 11).tolist()))
-    forms = (
-        f"0{digits[:3]} / {digits[3:9]}",
-        f"+{digits[:2]} {digits[2:4]} {digits[4:8]}",
-        f"({digits[:3]}) {digits[3:6]}-{digits[6:10]}",
-        f"{digits[:4]}-{digits[4:8]}",
-        f"Tel. {digits[:5]}",
-    )
-    return pick(forms, rng)
-
-
-def _lettered(text: str, fonts: Sequence[str], rng: np.random.Generator) -> Image:
-    return word(pick(fonts, rng), text)
-
-
-def _plotted(text: str, rng: np.random.Generator) -> Image:
-    """A text in a plotter's font, as devices write: no text comes twice, and fonts are slow."""
-    font = pick(_PLOTTER_FONTS, rng)
-    thickness = int(rng.integers(1, 4))
-    (width, height), below = cv2.getTextSize(text, font, 1.0, thickness)
-    canvas = np.zeros((height + below + 4, width + 4), np.uint8)
-    cv2.putText(canvas, text, (2, height + 2), font, 1.0, 255, thickness, cv2.LINE_AA)
-    return canvas
 
 
 def _set_line(glyphs: Sequence[Glyph], rng: np.random.Generator) -> Image:
@@ -219,17 +164,3 @@ def _ink_on(image: Image, rng: np.random.Generator) -> NDArray[np.float64]:
     """A colour that can be told from a board's."""
     mean = float(image.mean())
     return rng.uniform(0, 90, 3) if mean > 128 else rng.uniform(170, 255, 3)
-
-
-def _write(
-    image: Image, mask: Image, box: tuple[float, float, float, float], ink: NDArray[np.float64]
-) -> None:
-    """Set a text's ink into the middle of a box, in place, as high as fits."""
-    x1, y1, x2, y2 = box
-    scale = min((x2 - x1) / mask.shape[1], (y2 - y1) / mask.shape[0])
-    width, height = int(mask.shape[1] * scale), int(mask.shape[0] * scale)
-    if width < 2 or height < 3:
-        return
-    left, top = int((x1 + x2 - width) / 2), int((y1 + y2 - height) / 2)
-    region = image[top : top + height, left : left + width]
-    lay_ink(region, shrunk(mask, (width, height)), ink)

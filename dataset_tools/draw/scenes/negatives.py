@@ -17,16 +17,18 @@ from dataset_tools.draw.brushes import Image, Polygon, as_image, lay_ink
 from dataset_tools.draw.chance import pick, size_within, varied_grey
 from dataset_tools.draw.plates.flat import FlatPlate
 from dataset_tools.draw.plates.paint import paint_plate
-from dataset_tools.draw.scenes.boards import paint_board, paint_sign, phone_bar, timestamp
+from dataset_tools.draw.scenes.boards import paint_board, paint_sign, timestamp
 from dataset_tools.draw.scenes.cars import draw_car
 from dataset_tools.draw.scenes.plane import Plane, blob
 from dataset_tools.draw.scenes.pose import paste, place, posed, to_image
+from dataset_tools.draw.scenes.screens import paint_screen, phone_bar
 from sub_module.plates import PlateStandard
 from sub_module.plates.geometry import UNIT_SQUARE, Points, boxes_touch, region_corners
 
 _MARGIN_PX = 8.0
 # Of a plate that the border cuts, so much lies outside.
 _CUT = (0.3, 0.75)
+_TRIES_TO_PLACE = 6
 
 
 @dataclass(frozen=True)
@@ -221,7 +223,7 @@ def _caption(scene: _Scene, rng: np.random.Generator) -> list[Polygon]:
     return [np.asarray(corners, np.float64)]
 
 
-def _screen(scene: _Scene, rng: np.random.Generator) -> list[Polygon]:
+def _bars(scene: _Scene, rng: np.random.Generator) -> list[Polygon]:
     """The bars of a telephone's screen, above and below, as in a screenshot."""
     width, height = scene.size
     for is_top in (True, False):
@@ -231,6 +233,36 @@ def _screen(scene: _Scene, rng: np.random.Generator) -> list[Polygon]:
             scene.image[y : y + len(bar)] = bar
     # As wide as the image: no plate looks like that.
     return []
+
+
+def _screen(scene: _Scene, rng: np.random.Generator) -> list[Polygon]:
+    """A code, keys or numbers as devices show them: upright and large, or a device in the scene."""
+    screen, boxes = paint_screen(scene.settings["fonts"], rng)
+    height, width = screen.shape[:2]
+    if rng.random() < 0.3:
+        corners = scene.random_place(width / height, rng)
+    else:
+        corners = _upright_place(scene, width / height, rng)
+    if corners is None:
+        return []
+    paste(scene.image, screen, corners, float(rng.uniform(0.7, 1.0)))
+    lines = [region_corners(box) / (width, height) for box in boxes]
+    return [to_image(line, corners) for line in lines]
+
+
+def _upright_place(scene: _Scene, aspect: float, rng: np.random.Generator) -> Polygon | None:
+    """A free rectangle (4, 2) in pixels, from a third of the image's width to all of it."""
+    for _ in range(_TRIES_TO_PLACE):
+        width = scene.size[0] * rng.uniform(0.33, 1.0)
+        size = np.array((width, width / aspect))
+        room = np.array(scene.size) - size
+        if (room < 0).any():
+            continue
+        at = room * rng.random(2)
+        corners = np.asarray(region_corners((*at, *(at + size))), np.float64)
+        if scene.is_free(corners):
+            return corners
+    return None
 
 
 def _cut_plate(scene: _Scene, rng: np.random.Generator) -> list[Polygon]:
@@ -298,10 +330,11 @@ _KINDS: tuple[tuple[Callable[[_Scene, np.random.Generator], list[Polygon]], floa
     (_lamp, 1.5),
     (_slots, 1.5),
     (_car_without_plate, 1.5),
-    (_sign, 2.0),
+    (_sign, 2.5),
     (_board, 2.0),
     (_caption, 1.0),
-    (_screen, 0.4),
+    (_bars, 0.4),
+    (_screen, 1.5),
     (_cut_plate, 1.0),
     (_mirrored_plate, 0.5),
     (_upside_down_plate, 0.5),

@@ -45,6 +45,7 @@ _GREETINGS = (
     *("Row C, place 41", "The blue one", "Received", "Order 20-4471", "Which street was it?"),
 )
 _BUTTONS = ("Send", "Cancel", "Done", "Forward", "Remove", "Next", "Log in", "Pay 12.90", "Retry")
+_KEYS = ("1234567890", "QWERTYUIOP", "ASDFGHJKL", "ZXCVBNM")
 
 
 def draw_sign(rng: np.random.Generator) -> Picture:
@@ -219,8 +220,7 @@ def _keyboard(
     draw: ImageDraw.ImageDraw, size: tuple[int, int], ink: Colour, rng: np.random.Generator
 ) -> None:
     _centred(draw, pick(_GREETINGS, rng), (size[0] / 2, 170), 28, ink, _FONTS[1])
-    rows = ("1234567890", "QWERTYUIOP", "ASDFGHJKL", "ZXCVBNM")
-    for row, keys in enumerate(rows):
+    for row, keys in enumerate(_KEYS):
         for column, key in enumerate(keys):
             x = size[0] / 2 + (column - (len(keys) - 1) / 2) * 46
             y = size[1] - 360 + row * 64
