@@ -44,7 +44,14 @@ CONFIG = "plate_training_eu"
 MODEL = Path(__file__).parents[1] / "models" / "platenet-eu"
 NUM_TEST_IMAGES = 240
 TEST_SEED = 777
-BATCH_SIZE = 16
+# An arm trains one network, so it makes only what that one sees, and more of it of each image.
+_OF_CROPS = ("crops_per_plate", "empty_crops_per_image", "turned_crops")
+_OF_STRIPS = ("strips_per_row", "no_plates_per_image", "empty_strips_per_image", "turned_strips")
+SAMPLES: dict[str, Config] = {
+    "read": {**dict.fromkeys(_OF_CROPS, 0), "strips_per_row": 6},
+    "detect": dict.fromkeys((*_OF_CROPS, *_OF_STRIPS), 0),
+}
+BATCH_SIZE = {"read": 8, "detect": 16}
 
 
 def _no_furniture(config: Config) -> None:
@@ -197,7 +204,7 @@ def _trained(config: Config, coco_file: Path, graph: str, task: _Task) -> PlateN
     np.random.seed(task.seed)
     model = build_model(config["model"], PlateStandard.from_config(config["plates"]))
     assert isinstance(model, PlateNet)
-    samples = model.training_set(coco_file, config["train"]["samples"])
+    samples = model.training_set(coco_file, config["train"]["samples"] | SAMPLES[graph])
     network = model.column_reader if graph == "read" else model.detector
     lr, decay = config["train"]["lr"], config["train"]["weight_decay"]
     optimiser = torch.optim.AdamW(network.parameters(), lr, weight_decay=decay)
@@ -205,7 +212,7 @@ def _trained(config: Config, coco_file: Path, graph: str, task: _Task) -> PlateN
     order = np.random.default_rng(task.seed)
     model.train()
     for _ in range(task.steps):
-        chosen = order.integers(len(samples), size=BATCH_SIZE)
+        chosen = order.integers(len(samples), size=BATCH_SIZE[graph])
         batch = model.collate([samples[int(index)] for index in chosen])
         with torch.autocast("cpu", torch.bfloat16):
             loss = _loss(model, graph, batch, config["model"]["loss_weights"])

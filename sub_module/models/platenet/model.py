@@ -51,6 +51,8 @@ class PlateNet(PlateModel):
             widths["reader"], len(self.standard.alphabet), self.sizes.strip[1]
         )
         self._loss_weights = dict(loss_weights)
+        # Channels beside one another: convolutions in bfloat16 train a tenth faster on a CPU.
+        self.to(memory_format=torch.channels_last)
 
     def detect(self, images_NCHW: Tensor) -> tuple[Tensor, Tensor]:
         """Peaks (N, 1, h, w): probability where a cell is a local maximum, else 0; and corner
