@@ -14,6 +14,8 @@ model["sizes"].update(
     strip=[176, 32],
 )
 model["reading"].update(
+    # Before calibration, by which it comes to about 0.2: of readings with less, most are wrong.
+    min_score=0.05,
     # What is cut off by the border of an image shows a part of its text.
     max_outside=0.03,
     margins=[-0.02, 0.0, 0.02, 0.04],

@@ -163,13 +163,14 @@ def test_each_piece_under_the_text_shows(name: str) -> None:
 
 @pytest.mark.parametrize("name", [n for n in FURNITURE if n not in UNDER_TEXT])
 def test_each_other_piece_of_furniture_shows(name: str) -> None:
-    """A piece changes the picture of a plate that has it, and no labelled plate loses its text."""
+    """A piece changes the picture of a plate that has it, and what the plate says it leaves."""
     layout = EU.layouts[0]
     changed = 0
     for seed in range(4):
         with_it = paint(FREE, furnished(layout, **{name: 1.0}), seed, 200)
         without = paint(FREE, furnished(layout, **{name: 0.0}), seed, 200)
         assert 5 <= len(text_of(with_it, FREE)) <= 8
+        assert with_it.labels == without.labels
         changed += with_it.image.shape != without.image.shape or not np.array_equal(
             with_it.image, without.image
         )
