@@ -331,7 +331,7 @@ def test_host_that_never_answers(place: Place, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("pipelines.backends.kubeflow.session._READ_SECONDS", 0.05)
     monkeypatch.setattr("cluster.api._LONG_SECONDS", 0.04)
     fault = place.kfp.fail("healthz", 200, delay_seconds=0.2, times=9)
-    with pytest.raises(ClusterError, match=r"does not answer in 0\.05\d* s"):
+    with pytest.raises(ClusterError, match=r"does not answer in 0\.\d+ s"):
         place.backend().versions()
     assert fault.hits == 1, "each time would take as long"
 
